@@ -1,0 +1,1 @@
+"""Files before anybody looks inside them: layouts, listing, fingerprints, the date index."""

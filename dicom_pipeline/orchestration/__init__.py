@@ -1,0 +1,1 @@
+"""Dagster, and nothing else: assets, checks, IO managers, partitions, jobs."""

@@ -1,0 +1,1 @@
+"""Data-quality rules: pure functions of Arrow tables that return findings."""

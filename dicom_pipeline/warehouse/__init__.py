@@ -1,0 +1,1 @@
+"""Arrow becomes database rows: the Warehouse interface, PostgreSQL, the embedded server, DDL."""

@@ -1,0 +1,111 @@
+"""The Warehouse interface: what the pipeline asks of a database, whichever it is.
+
+Scope: the protocol, its value types and nothing of any vendor. PostgreSQL is in ``postgres/``; Apache Doris follows
+behind the same protocol.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import pyarrow as pa
+
+from dicom_pipeline.dicom.fields import TableSpec
+
+ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slice:
+    """The unit of loading: one tenant, one study date."""
+
+    tenant_id: str
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFacts:
+    """What the ledger is told about a load besides what the database counts itself; times are naive UTC."""
+
+    run_id: str
+    code_version: str
+    started: dt.datetime
+    listed: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What a replacement did to one table's slice, and how many rows the slice has now."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceDigest:
+    """Row count and order-independent digest of a slice, clocks and run ids left out (``tables/digest.py``)."""
+
+    rows: int
+    digest: str
+
+
+class Warehouse(Protocol):
+    """A database that holds the tables of the field table. Safe to use from one thread at a time."""
+
+    kind: str
+
+    @property
+    def display_url(self) -> str:
+        """The URL with its password masked: the only form that may be shown or logged."""
+
+    def server_version(self) -> str:
+        """Connect and return the server's name and version.
+
+        Raises:
+            WarehouseUnavailable: It cannot be reached.
+        """
+
+    def prepare(self) -> None:
+        """Create what is missing (tables, comments).
+
+        Raises:
+            SchemaDrift: A table exists and differs from the field table.
+        """
+
+    def differences(self) -> list[str]:
+        """Return how existing tables differ from the field table, one line each; empty if they agree."""
+
+    def replace_slice(
+        self, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
+    ) -> dict[str, TableChange]:
+        """Make the slice hold exactly ``tables`` (by table name), in one transaction, ledger row included.
+
+        Unchanged rows are not touched, vanished rows are deleted, changed rows keep ``created_time``. Other slices
+        are never touched. Two replacements of one slice at once: one waits.
+
+        Raises:
+            WarehouseError: A row lies outside the slice, repeats a key, or the database refused; nothing changed.
+            WarehouseUnavailable: The connection broke or could not be made; nothing changed.
+        """
+
+    def read(
+        self, table: TableSpec, slices: Iterable[Slice] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """Stream rows of a table (all, or those of the slices), typed by the field table, in the key's order."""
+
+    def digest(self, table: TableSpec, target: Slice) -> SliceDigest:
+        """Read the slice back and return its count and digest."""
+
+    def dates(self, tenant_id: str) -> set[dt.date]:
+        """Return the dates on which the tenant has rows in any of the slice tables."""
+
+    def overview(self, tenant_id: str) -> pa.Table:
+        """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""
+
+    def close(self) -> None:
+        """Give up connections; the object may be used again afterwards."""
