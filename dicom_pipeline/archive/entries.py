@@ -1,12 +1,14 @@
 """What a listing yields, and the interface through which files are listed and opened.
 
 Scope: the value types shared by every layout and store. Local paths are behind ``ArchiveStore`` in ``local.py``; an
-object store follows by implementing the same three methods.
+object store follows by implementing the same methods.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from dicom_pipeline.errors import ArchiveError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class FileEntry:
     problem: str | None = None
 
 
+class DirectoryVanished(ArchiveError):
+    """The directory to be listed is not there, though the archive's root is."""
+
+
 class ArchiveStore(Protocol):
     """Where an archive's bytes are: the only door to them. Nothing is ever written, renamed or moved."""
 
@@ -37,11 +43,20 @@ class ArchiveStore(Protocol):
             ArchiveError: The directory cannot be listed.
         """
 
+    def count_others(self, directory: str) -> int:
+        """Return how many entries directly below ``directory`` are not among its ``subdirectories``.
+
+        Raises:
+            ArchiveError: The directory cannot be listed.
+        """
+
     def walk(self, directory: str) -> Iterator[FileEntry]:
         """Yield every entry below ``directory`` that is not a directory, in a fixed order, problems included.
 
         Raises:
-            ArchiveError: ``directory`` itself cannot be listed.
+            DirectoryVanished: ``directory`` is not there.
+            ArchiveError: ``directory`` itself cannot be listed, or an error that is no matter of permission hides
+                part of what is below it.
         """
 
     def open(self, path: str) -> BinaryIO:

@@ -1,0 +1,236 @@
+"""An archive on a local path: a disk, or a network share that is mounted.
+
+Scope: listing and opening through the operating system. Links, permissions, names of any bytes and what changes under
+our feet are settled here; which directory means which date is ``layouts.py``, what is inside a file is ``dicom/``.
+
+Paths are bytes inside this module: names need not be UTF-8, and are sorted by their bytes.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from dicom_pipeline.archive.entries import DirectoryVanished, FileEntry
+from dicom_pipeline.archive.problems import LINK_OUTSIDE_ARCHIVE, NOT_A_FILE, problem_of
+from dicom_pipeline.errors import ArchiveError, ConfigurationError
+
+# Neither blocks on a pipe nor makes a terminal ours, and no child process inherits it.
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+# Directories below the root may be named after patients. Only what can be nothing but a date may be told in a message.
+_DATE_PLACE = re.compile(
+    r"(?:year=)?(?:19|20)[0-9]{2}"
+    r"(?:[-/]?(?:month=)?(?:0[1-9]|1[0-2])(?:[-/]?(?:day=)?(?:0[1-9]|[12][0-9]|3[01]))?)?"
+)
+
+# Errors that concern the one directory that could not be listed. Any other (a disk or network error, no more file
+# descriptors) would hide rows that a load then deletes, so the whole listing fails.
+_ENTRY_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+
+class LocalStore:
+    """An ``ArchiveStore`` over one directory. Holds no open files, may be shared by threads and sent to processes."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        """Take the archive's root, which need not exist yet; links in it are resolved now.
+
+        Raises:
+            ConfigurationError: The path is empty or holds a NUL character.
+        """
+        self.root = os.fspath(root)
+        if not self.root or "\0" in self.root:
+            raise ConfigurationError("the archive's path is empty or holds a NUL character: name a directory")
+        self._real_root = os.path.realpath(os.fsencode(self.root))
+        self._inside_prefix = self._real_root.rstrip(b"/") + b"/"
+
+    def check(self) -> None:
+        """Make sure that the root can be listed.
+
+        Raises:
+            ArchiveError: It is missing, not a directory or not readable.
+        """
+        try:
+            os.listdir(os.path.join(self._real_root, b""))
+            if os.access(self._real_root, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+                return
+            code = errno.EACCES
+        except OSError as error:
+            code = error.errno or errno.EIO
+        raise ArchiveError(f"the archive's root {self.root!r} {_ROOT_TROUBLE.get(code) or _system_text(code)}")
+
+    def subdirectories(self, directory: str) -> list[str]:
+        """Return the names of the directories directly below ``directory``, by their bytes; see ``ArchiveStore``.
+
+        A link to a directory inside the archive is one; a link that leads outside is not.
+        """
+        return [os.fsdecode(name) for name, is_directory in self._children(directory) if is_directory]
+
+    def count_others(self, directory: str) -> int:
+        """Return how many entries directly below ``directory`` are no directories; see ``ArchiveStore``."""
+        return sum(not is_directory for _, is_directory in self._children(directory))
+
+    def walk(self, directory: str) -> Iterator[FileEntry]:
+        """Yield every entry below ``directory``, depth first, names by their bytes; see ``ArchiveStore``.
+
+        Links inside the archive are followed; each directory is entered once a walk, so loops end.
+        """
+        start = os.fsencode(directory)
+        names = self._list_start(start)
+        return self._entries(start, names)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a regular file unbuffered; see ``ArchiveStore``. No error tells the path.
+
+        Raises:
+            OSError: As the operating system says; EACCES for a path that leads outside the archive, ENXIO for what is
+                not a regular file.
+        """
+        descriptor = -1
+        try:
+            if "\0" in path:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            full = self._inside_prefix + os.fsencode(path)
+            descriptor = os.open(full, _OPEN_FLAGS)
+            self._refuse_all_but_own_files(descriptor, full)
+            return os.fdopen(descriptor, "rb", buffering=0)
+        except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            # Python's own error names the file.
+            raise OSError(error.errno, error.strerror) from None
+
+    def _refuse_all_but_own_files(self, descriptor: int, full: bytes) -> None:
+        # Asked of the open file, not of the name: nobody can exchange a link in between.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENXIO, "not a regular file")
+        if not self._inside(_real_path(descriptor, full)):
+            raise OSError(errno.EACCES, "outside the archive")
+
+    def _inside(self, real_path: bytes) -> bool:
+        return real_path == self._real_root or real_path.startswith(self._inside_prefix)
+
+    def _entries(self, start: bytes, names: list[bytes]) -> Iterator[FileEntry]:
+        # A stack instead of recursion: no depth of directories can exhaust Python's.
+        seen = {_identity(os.stat(self._inside_prefix + start))}
+        pending = [(start, names)]
+        while pending:
+            parent, names = pending[-1]
+            if not names:
+                pending.pop()
+                continue
+            path = _join(parent, names.pop())
+            found = self._examine(path, seen)
+            if isinstance(found, FileEntry):
+                yield found
+            else:
+                pending.append((path, found))
+
+    def _examine(self, path: bytes, seen: set[int]) -> FileEntry | list[bytes]:
+        """Return the entry, or if it is a directory what is in it (nothing if it was entered before)."""
+        full = self._inside_prefix + path
+        try:
+            status = self._status(full)
+        except OSError as error:
+            return _unreadable(path, problem_of(error))
+        if status is None:
+            return _unreadable(path, LINK_OUTSIDE_ARCHIVE)
+        if stat.S_ISREG(status.st_mode):
+            return FileEntry(os.fsdecode(path), status.st_size, status.st_mtime_ns)
+        if not stat.S_ISDIR(status.st_mode):
+            return _unreadable(path, NOT_A_FILE)
+        if _identity(status) in seen:
+            return []
+        seen.add(_identity(status))
+        return self._enter(path, full)
+
+    def _enter(self, path: bytes, full: bytes) -> FileEntry | list[bytes]:
+        try:
+            return _last_name_first(full)
+        except OSError as error:
+            if error.errno in _ENTRY_ERRORS:
+                return _unreadable(path, problem_of(error))
+            text = _system_text(error.errno)
+        raise ArchiveError(f"a directory inside the archive {text}: load again when that is mended")
+
+    def _status(self, full: bytes) -> os.stat_result | None:
+        """Return what is at the path, or at the end of the link there; None if that leads out of the archive."""
+        status = os.lstat(full)
+        if not stat.S_ISLNK(status.st_mode):
+            return status
+        # Where it leads comes first: what is outside is not even asked for its status.
+        return os.stat(full) if self._inside(os.path.realpath(full)) else None
+
+    def _children(self, directory: str) -> Iterator[tuple[bytes, bool]]:
+        start = os.fsencode(directory)
+        names = self._list_start(start)
+        for name in reversed(names):
+            try:
+                status = self._status(self._inside_prefix + _join(start, name))
+            except OSError as error:
+                if error.errno in {errno.EACCES, errno.EPERM}:
+                    # Readable but not searchable: every date below it would be lost in silence.
+                    raise self._cannot_list(start, errno.EACCES) from None
+                status = None
+            yield name, status is not None and stat.S_ISDIR(status.st_mode)
+
+    def _list_start(self, directory: bytes) -> list[bytes]:
+        full = self._inside_prefix + directory
+        if not self._inside(os.path.realpath(full)):
+            raise ArchiveError(f"{_place(directory)} leads outside the archive and is not followed")
+        try:
+            return _last_name_first(full)
+        except OSError as error:
+            code = error.errno or errno.EIO
+        # The root's own trouble explains everything below it.
+        self.check()
+        raise self._cannot_list(directory, code)
+
+    def _cannot_list(self, directory: bytes, code: int) -> ArchiveError:
+        if code == errno.ENOENT:
+            return DirectoryVanished(f"{_place(directory)} is not there: list the archive's dates again")
+        return ArchiveError(f"{_place(directory)} {_ROOT_TROUBLE.get(code) or _system_text(code)}")
+
+
+_ROOT_TROUBLE = {
+    errno.ENOENT: "does not exist: correct the path, or mount the file system",
+    errno.ENOTDIR: "is not a directory: name the directory that holds the files",
+    errno.EACCES: "cannot be listed: give the user that runs the pipeline read and search permission",
+}
+
+
+def _system_text(code: int | None) -> str:
+    return f"cannot be listed ({os.strerror(code or errno.EIO)})"
+
+
+def _place(directory: bytes) -> str:
+    text = os.fsdecode(directory)
+    return f"the archive's directory {text}" if _DATE_PLACE.fullmatch(text) else "a directory of the archive"
+
+
+def _join(parent: bytes, name: bytes) -> bytes:
+    return parent + b"/" + name if parent else name
+
+
+def _identity(status: os.stat_result) -> int:
+    # One integer takes half the memory of a pair, which counts where every file has a directory of its own.
+    return status.st_dev << 64 | status.st_ino
+
+
+def _last_name_first(full: bytes) -> list[bytes]:
+    """Return the names in a directory in descending order of their bytes, for taking them from the end."""
+    return sorted(os.listdir(full), reverse=True)
+
+
+def _unreadable(path: bytes, problem: str) -> FileEntry:
+    return FileEntry(os.fsdecode(path), None, None, problem)
+
+
+def _real_path(descriptor: int, full: bytes) -> bytes:
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % descriptor)
+    except FileNotFoundError:
+        # Not Linux: resolve the name once more.
+        return os.path.realpath(full)

@@ -1,0 +1,32 @@
+"""Why an entry of the archive cannot be read: the codes, and which of the operating system's errors is which.
+
+Scope: the texts a listing puts into ``FileEntry.problem``. They are reason codes of ``dicom/reasons.py``, which this
+folder may not import; a test holds the two together. What to do about each is told there.
+"""
+
+import errno
+
+PERMISSION_DENIED = "PermissionDenied"
+VANISHED = "Vanished"
+READ_ERROR = "ReadError"
+NOT_A_FILE = "NotAFile"
+LINK_OUTSIDE_ARCHIVE = "LinkOutsideArchive"
+
+_PROBLEM_OF_ERRNO = {
+    errno.EACCES: PERMISSION_DENIED,
+    errno.EPERM: PERMISSION_DENIED,
+    errno.ENOENT: VANISHED,
+    errno.ENOTDIR: VANISHED,
+    errno.ELOOP: VANISHED,
+    errno.ENXIO: NOT_A_FILE,
+    errno.EISDIR: NOT_A_FILE,
+}
+
+
+def problem_of(error: OSError) -> str:
+    """Return the code for an error met while asking about, opening or reading one entry.
+
+    A link that leads to nothing or round in a circle (ELOOP) counts as vanished: there is no file at its end.
+    ``ArchiveStore.open`` gives ENXIO for what is not a regular file, as the system does for a socket.
+    """
+    return _PROBLEM_OF_ERRNO.get(error.errno or 0, READ_ERROR)
