@@ -1,0 +1,91 @@
+"""Whether every listed file became a row, and how many of them were refused.
+
+Scope: rules about counts of files. What the rows hold is the other modules' affair.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dicom_pipeline.dicom.reasons import REASONS, Reason
+from dicom_pipeline.quality.catalogue import Severity
+from dicom_pipeline.quality.distinct import DistinctRows
+from dicom_pipeline.quality.findings import Findings, report
+from dicom_pipeline.quality.shape import accepted, rejected
+
+_HARMLESS = tuple(reason.value for reason, info in REASONS.items() if not info.damaged)
+
+
+class EveryListedFileAccountedFor:
+    """Files listed = rows accepted + rows rejected, each path once."""
+
+    def __init__(self, files_listed: int) -> None:
+        self._listed = files_listed
+        self._rows = 0
+        self._accepted = 0
+        self._rejected = 0
+        self._paths = DistinctRows(("path",))
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows."""
+        self._rows += batch.num_rows
+        self._accepted += accepted(batch).true_count
+        self._rejected += rejected(batch).true_count
+        self._paths.add(batch)
+
+    def findings(self) -> Findings:
+        """Report files listed, rows by outcome, and what does not add up."""
+        paths = self._paths.table()
+        counts = {
+            "files_listed": self._listed,
+            "rows": self._rows,
+            "accepted": self._accepted,
+            "rejected": self._rejected,
+            "missing_rows": max(0, self._listed - self._rows),
+            "surplus_rows": max(0, self._rows - self._listed),
+            "rows_without_outcome": self._rows - self._accepted - self._rejected,
+            "repeated_paths": self._rows - (paths.num_rows if paths else 0),
+        }
+        wrong = ("missing_rows", "surplus_rows", "rows_without_outcome", "repeated_paths")
+        return report("every_listed_file_accounted_for", sum(counts[name] for name in wrong), counts)
+
+
+class RejectedShareBelowLimit:
+    """Damaged files are a smaller share of the DICOM files than ``limit`` (0 to 1), and better none."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._accepted = 0
+        self._damaged = 0
+        self._identical_copies = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows."""
+        harmless = pc.is_in(batch.column("reason"), pa.array(_HARMLESS, pa.string()))
+        copies = _identical_copies(batch)
+        self._accepted += accepted(batch).true_count
+        self._identical_copies += pc.and_(rejected(batch), copies).true_count
+        self._damaged += pc.and_(rejected(batch), pc.invert(pc.or_(harmless, copies))).true_count
+
+    def findings(self) -> Findings:
+        """Report the share; a warning up to and at the limit, an error above it."""
+        files = self._accepted + self._damaged + self._identical_copies
+        share = self._damaged / files if files else 0.0
+        counts = {
+            "dicom_files": files,
+            "damaged": self._damaged,
+            "identical_copies": self._identical_copies,
+            "share": share,
+            "limit": self._limit,
+        }
+        severity = Severity.ERROR if share > self._limit else Severity.WARN
+        return Findings("rejected_share_below_limit", self._damaged == 0, severity, counts)
+
+
+def _identical_copies(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Return which rows are duplicates with the same bytes as an accepted file: nothing was lost with them."""
+    findings = batch.column("findings")
+    is_copy = pc.equal(pc.struct_field(pc.list_flatten(findings), "reason"), Reason.IDENTICAL_COPY.value)
+    mask = np.zeros(batch.num_rows, bool)
+    mask[pc.list_parent_indices(findings).filter(is_copy).to_numpy()] = True
+    return pc.and_(pa.array(mask), pc.equal(batch.column("reason"), Reason.DUPLICATE_INSTANCE.value))

@@ -1,0 +1,94 @@
+"""The checks before the load: one pass over the staged rows of one date.
+
+Scope: which rules run over ``dicom_metadata``, and what they need to know of its partition.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from dicom_pipeline.quality.accounting import EveryListedFileAccountedFor, RejectedShareBelowLimit
+from dicom_pipeline.quality.findings import Findings, RowRule
+from dicom_pipeline.quality.identity import (
+    SopInstanceUidUnique,
+    one_patient_per_study,
+    one_study_per_series,
+    series_attributes_constant,
+)
+from dicom_pipeline.quality.shape import rows_follow_schema
+from dicom_pipeline.quality.values import (
+    codes_are_defined_terms,
+    dates_plausible,
+    pixel_attributes_agree,
+    uids_well_formed,
+)
+from dicom_pipeline.tables.schemas import metadata_schema
+
+DEFAULT_REJECT_LIMIT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class DateFacts:
+    """What the rules must know of the partition beside its rows.
+
+    Attributes:
+        tenant_id: The archive's tenant.
+        date: The partition's study date.
+        files_listed: How many files ``archive_files`` listed for it.
+        today: The latest date a study can have.
+        reject_limit: Share (0 to 1) of damaged files above which the date is in error.
+    """
+
+    tenant_id: str
+    date: dt.date
+    files_listed: int
+    today: dt.date
+    reject_limit: float = DEFAULT_REJECT_LIMIT
+
+
+def check_metadata(batches: Iterable[pa.RecordBatch], facts: DateFacts) -> list[Findings]:
+    """Run every rule over the staged rows of one date, in one pass.
+
+    Memory grows with the number of paths, instances and series of the date, not with the rest of the rows.
+
+    Args:
+        batches: The rows of ``dicom_metadata``. Those that do not have ``metadata_schema()`` cannot be looked at: they
+            fail every check.
+        facts: What is known of the partition.
+
+    Returns:
+        One finding for each of ``METADATA_CHECKS``, in their order.
+    """
+    rules = _rules(facts)
+    schema, other_schema = metadata_schema(), 0
+    for batch in batches:
+        if not batch.schema.equals(schema):
+            other_schema += 1
+            continue
+        for rule in rules:
+            rule.observe(batch)
+    findings = [rule.findings() for rule in rules]
+    return [_not_looked_at(finding, other_schema) for finding in findings] if other_schema else findings
+
+
+def _rules(facts: DateFacts) -> tuple[RowRule, ...]:
+    return (
+        EveryListedFileAccountedFor(facts.files_listed),
+        rows_follow_schema(facts.tenant_id, facts.date),
+        SopInstanceUidUnique(),
+        RejectedShareBelowLimit(facts.reject_limit),
+        one_patient_per_study(),
+        one_study_per_series(),
+        series_attributes_constant(),
+        uids_well_formed(),
+        codes_are_defined_terms(),
+        pixel_attributes_agree(),
+        dates_plausible(facts.today),
+    )
+
+
+def _not_looked_at(finding: Findings, batches: int) -> Findings:
+    counts = {**finding.counts, "batches_of_another_schema": batches}
+    return replace(finding, passed=False, counts=counts)

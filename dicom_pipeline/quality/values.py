@@ -1,0 +1,89 @@
+"""Whether values make sense by the standard: UIDs, codes, pixel attributes, dates.
+
+Scope: rules about the values of one row, all of them warnings, since they are wrong in the archive itself. NULL is
+never a finding here, but for Rows and Columns of an object that has pixels. Rejected rows have no values.
+"""
+
+import datetime as dt
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dicom_pipeline.quality.conditions import RowConditions
+
+_MODALITY_TERMS = """
+ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER
+KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE
+RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
+"""
+_RETIRED_MODALITY_TERMS = "AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF"
+MODALITIES: frozenset[str] = frozenset(_MODALITY_TERMS.split())
+"""Defined terms of Modality, PS3.3 C.7.3.1.1.1."""
+RETIRED_MODALITIES: frozenset[str] = frozenset(_RETIRED_MODALITY_TERMS.split())
+"""Its retired terms: what older equipment wrote stays right."""
+PATIENT_SEXES: frozenset[str] = frozenset("MFO")
+"""Enumerated values of Patient's Sex, PS3.3 C.7.1.1."""
+
+_UIDS = ("study_uid", "series_uid", "sop_uid", "sop_class_uid", "transfer_syntax_uid")
+_UID_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*$"
+_UID_LENGTH = 64
+
+
+def uids_well_formed() -> RowConditions:
+    """Return the rule that UIDs follow PS3.5 9.1; counts by column."""
+    return RowConditions("uids_well_formed", {f"malformed_{name}": partial(_malformed_uid, name) for name in _UIDS})
+
+
+def _malformed_uid(name: str, batch: pa.RecordBatch) -> pa.BooleanArray:
+    uids = batch.column(name)
+    well_formed = pc.match_substring_regex(uids, _UID_PATTERN)
+    return pc.or_(pc.invert(well_formed), pc.greater(pc.binary_length(uids), _UID_LENGTH))
+
+
+def codes_are_defined_terms() -> RowConditions:
+    """Return the rule that Modality and Patient's Sex are terms of the standard."""
+    terms = {"modality": MODALITIES | RETIRED_MODALITIES, "patient_sex": PATIENT_SEXES}
+    return RowConditions(
+        "codes_are_defined_terms",
+        {f"undefined_{name}": partial(_undefined_term, name, pa.array(sorted(codes))) for name, codes in terms.items()},
+    )
+
+
+def _undefined_term(name: str, terms: pa.Array, batch: pa.RecordBatch) -> pa.BooleanArray:
+    codes = batch.column(name)
+    return pc.and_(codes.is_valid(), pc.invert(pc.is_in(codes, terms)))
+
+
+def pixel_attributes_agree() -> RowConditions:
+    """Return the rule over Rows, Columns, Bits Allocated, Bits Stored and High Bit (PS3.3 C.7.6.3, PS3.5 8.1.1).
+
+    Bits Allocated tells that there are pixels: the staged columns do not say whether Pixel Data itself is there.
+    """
+    return RowConditions(
+        "pixel_attributes_agree",
+        {
+            "no_rows": partial(_pixels_without, "width"),  # width holds Rows
+            "no_columns": partial(_pixels_without, "columns"),
+            "stored_over_allocated": lambda b: pc.greater(b.column("bits_stored"), b.column("bits_allocated")),
+            "high_bit_not_stored_less_one": lambda b: pc.not_equal(
+                pc.cast(b.column("high_bit"), pa.int64()), pc.subtract(pc.cast(b.column("bits_stored"), pa.int64()), 1)
+            ),
+        },
+    )
+
+
+def _pixels_without(name: str, batch: pa.RecordBatch) -> pa.BooleanArray:
+    some = pc.fill_null(pc.greater(batch.column(name), 0), False)
+    return pc.and_(batch.column("bits_allocated").is_valid(), pc.invert(some))
+
+
+def dates_plausible(today: dt.date) -> RowConditions:
+    """Return the rule that nobody was examined before birth or after ``today``."""
+    return RowConditions(
+        "dates_plausible",
+        {
+            "born_after_study": lambda b: pc.greater(b.column("patient_birth_date"), b.column("study_date")),
+            "study_after_today": lambda b: pc.greater(b.column("study_date"), pa.scalar(today)),
+        },
+    )
