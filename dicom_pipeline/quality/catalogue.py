@@ -16,7 +16,7 @@ class Severity(StrEnum):
     """How grave a failed check is."""
 
     ERROR = "error"
-    """Rows are or would be wrong: the date fails."""
+    """Rows are or would be wrong, or missing in numbers: somebody has to act."""
     WARN = "warn"
     """Something is wrong in the archive itself: the date loads, and people should know."""
 
@@ -47,10 +47,10 @@ def _before_load(name: str, severity: Severity, description: str, remedy: str, *
 
 
 def _after_load(name: str, asset: Asset, description: str, remedy: str) -> CheckSpec:
-    return CheckSpec(name, asset, Severity.ERROR, False, description, remedy)
+    return CheckSpec(name, asset, Severity.ERROR, True, description, remedy)
 
 
-_ASK_THE_SOURCE = "Look the series up by its hash and correct it at its source; the rows are loaded as they are."
+_TABLES: tuple[Asset, ...] = ("dicom_image_meta", "dicom_state_meta", "dicom_reject")
 
 METADATA_CHECKS: tuple[CheckSpec, ...] = (
     _before_load(
@@ -133,16 +133,18 @@ METADATA_CHECKS: tuple[CheckSpec, ...] = (
     ),
 )
 
-_MATCHES = "warehouse_matches_staging"
-_MATCHES_DESCRIPTION = "The date's rows in the database, read back, equal the rows that were to be loaded: their "
-_MATCHES_DESCRIPTION += "number and an order-independent digest of their values."
-_MATCHES_REMEDY = "Run the date again. If it stays, something else writes to the table, or the database alters values: "
-_MATCHES_REMEDY += "find out which before you trust the table."
-
 WAREHOUSE_CHECKS: tuple[CheckSpec, ...] = (
-    _after_load(_MATCHES, "dicom_image_meta", _MATCHES_DESCRIPTION, _MATCHES_REMEDY),
-    _after_load(_MATCHES, "dicom_state_meta", _MATCHES_DESCRIPTION, _MATCHES_REMEDY),
-    _after_load(_MATCHES, "dicom_reject", _MATCHES_DESCRIPTION, _MATCHES_REMEDY),
+    *(
+        _after_load(
+            "warehouse_matches_staging",
+            asset,
+            "The date's rows in the database, read back, equal the rows that were to be loaded: their number and an "
+            "order-independent digest of their values.",
+            "Run the date again. If it stays, something else writes to the table, or the database alters values: find "
+            "out which before you trust the table.",
+        )
+        for asset in _TABLES
+    ),
     _after_load(
         "every_image_has_its_series",
         "dicom_state_meta",
@@ -153,8 +155,4 @@ WAREHOUSE_CHECKS: tuple[CheckSpec, ...] = (
 )
 
 CHECKS: tuple[CheckSpec, ...] = METADATA_CHECKS + WAREHOUSE_CHECKS
-
-
-def severity_of(check: str) -> Severity:
-    """Return the gravest a check reports; raises ``KeyError`` if there is no check of this name."""
-    return {spec.name: spec.severity for spec in CHECKS}[check]
+CHECKS_BY_KEY: dict[tuple[str, str], CheckSpec] = {(spec.asset, spec.name): spec for spec in CHECKS}

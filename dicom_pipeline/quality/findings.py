@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from dicom_pipeline.dicom.hashes import hash_uid
-from dicom_pipeline.quality.catalogue import Severity, severity_of
+from dicom_pipeline.quality.catalogue import CHECKS_BY_KEY, CheckSpec, Severity
 
 SAMPLE_SIZE = 20
 """How many offenders a finding names at most; the counts tell how many there are."""
@@ -27,6 +27,7 @@ class Findings:
         severity: How grave the result is, if it did not pass.
         counts: Numbers by name: what was looked at and what was found.
         uid_hashes: Hashes (``hash_uid``) of at most 20 studies, series or instances concerned.
+        asset: The asset that was checked.
     """
 
     check: str
@@ -34,6 +35,17 @@ class Findings:
     severity: Severity
     counts: Mapping[str, int | float]
     uid_hashes: tuple[str, ...] = ()
+    asset: str = "dicom_metadata"
+
+    @property
+    def spec(self) -> CheckSpec:
+        """The check's description in the catalogue."""
+        return CHECKS_BY_KEY[self.asset, self.check]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether what comes after the asset must not run."""
+        return self.spec.blocking and not self.passed and self.severity is Severity.ERROR
 
 
 class RowRule(Protocol):
@@ -63,7 +75,14 @@ class UidSample:
         return tuple(hash_uid(uid) for uid in list(self._uids)[:SAMPLE_SIZE])
 
 
-def report(check: str, offending: int, counts: Mapping[str, int | float], sample: UidSample | None = None) -> Findings:
+def report(
+    check: str,
+    offending: int,
+    counts: Mapping[str, int | float],
+    sample: UidSample | None = None,
+    asset: str = "dicom_metadata",
+) -> Findings:
     """Return a finding that passes if nothing offends, with the severity of the catalogue."""
+    severity = CHECKS_BY_KEY[asset, check].severity
     hashes = sample.hashes() if sample else ()
-    return Findings(check, offending == 0, severity_of(check), {**counts, "offending": offending}, hashes)
+    return Findings(check, offending == 0, severity, {**counts, "offending": offending}, hashes, asset)

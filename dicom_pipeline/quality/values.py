@@ -11,19 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dicom_pipeline.quality.conditions import RowConditions
-
-_MODALITY_TERMS = """
-ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER
-KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE
-RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
-"""
-_RETIRED_MODALITY_TERMS = "AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF"
-MODALITIES: frozenset[str] = frozenset(_MODALITY_TERMS.split())
-"""Defined terms of Modality, PS3.3 C.7.3.1.1.1."""
-RETIRED_MODALITIES: frozenset[str] = frozenset(_RETIRED_MODALITY_TERMS.split())
-"""Its retired terms: what older equipment wrote stays right."""
-PATIENT_SEXES: frozenset[str] = frozenset("MFO")
-"""Enumerated values of Patient's Sex, PS3.3 C.7.1.1."""
+from dicom_pipeline.quality.terms import MODALITIES, PATIENT_SEXES
 
 _UIDS = ("study_uid", "series_uid", "sop_uid", "sop_class_uid", "transfer_syntax_uid")
 _UID_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*$"
@@ -43,7 +31,7 @@ def _malformed_uid(name: str, batch: pa.RecordBatch) -> pa.BooleanArray:
 
 def codes_are_defined_terms() -> RowConditions:
     """Return the rule that Modality and Patient's Sex are terms of the standard."""
-    terms = {"modality": MODALITIES | RETIRED_MODALITIES, "patient_sex": PATIENT_SEXES}
+    terms = {"modality": MODALITIES, "patient_sex": PATIENT_SEXES}
     return RowConditions(
         "codes_are_defined_terms",
         {f"undefined_{name}": partial(_undefined_term, name, pa.array(sorted(codes))) for name, codes in terms.items()},
