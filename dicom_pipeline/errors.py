@@ -47,3 +47,18 @@ class SchemaDrift(WarehouseError):
 
 class StagingError(PipelineError):
     """A staged file is missing, unreadable or of another version: run the asset that writes it again."""
+
+
+def place_of(error: BaseException) -> str:
+    """Return the innermost place of this project that an exception came through, as ``module:line``.
+
+    For errors nobody expected: their text may carry a patient's data, their place cannot.
+    """
+    place = "a library"
+    trace = error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.startswith("dicom_pipeline."):
+            place = f"{module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,324 @@
+"""The command ``dicom-pipeline``.
+
+Scope: arguments, exit codes and what goes to which stream; the work is in the other modules, imported by the command
+that needs them, so that ``--help`` answers at once.
+
+Exit codes: 0 all good; 1 some date failed (the others are loaded) or a check of ``doctor`` did; 2 usage or
+configuration; 130 interrupted.
+"""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from dicom_pipeline import __version__
+from dicom_pipeline.errors import ConfigurationError, PipelineError, place_of
+
+if TYPE_CHECKING:
+    from dicom_pipeline.settings import Archive, Settings
+    from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory of database, staging and Dagster's instance.  [default: $DICOM_PIPELINE_HOME or .dicom_pipeline]",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+_tenant_option = click.option("--tenant", help="Tenant id, the first column of every key.  [default: default]")
+_policy_option = click.option(
+    "--on-invalid-value",
+    type=click.Choice(["reject", "null"]),
+    help="An invalid optional value refuses the file, or becomes NULL.  [default: reject]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dicom-pipeline")
+def cli() -> None:
+    r"""Turn a DICOM archive into two trusted tables.
+
+    Start with a sample of real files and the embedded PostgreSQL:
+
+    \b
+        dicom-pipeline sample sample_archive
+        dicom-pipeline load sample_archive/default
+        dicom-pipeline warehouse psql
+        dicom-pipeline ui
+    """
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@_tenant_option
+@click.option(
+    "--layout",
+    type=click.Choice(["date_directories", "any"]),
+    help="Whether the study date is in the path or only in the files.  [default: date_directories]",
+)
+@click.option("--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]")
+@click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
+@click.option("--to", "last", metavar="DATE", help="Last study date, included.")
+@click.option("--warehouse", metavar="URL", help="Warehouse.  [default: $DICOM_PIPELINE_WAREHOUSE or embedded]")
+@_policy_option
+@_home_option
+@_json_option
+def load(
+    archive: Path,
+    first: str | None,
+    last: str | None,
+    warehouse: str | None,
+    home: Path | None,
+    as_json: bool,
+    **options: str | None,
+) -> None:
+    r"""Load every date of ARCHIVE, the tenant's own root, into the warehouse.
+
+    Dates are loaded whole: run it again at any time, after a crash too, and the tables are what the archive is.
+
+    \b
+        dicom-pipeline load /mnt/pacs/hospital-a --tenant hospital-a
+        dicom-pipeline load /mnt/pacs/hospital-a --tenant hospital-a --from 2024-01-01 --to 2024-01-31
+        dicom-pipeline load ~/dicom --layout any --json
+    """
+    settings = _settings(home, warehouse)
+    chosen = _archive(settings, archive, options)
+    begin, end = _date(first, "--from"), _date(last, "--to")
+    if begin and end and begin > end:
+        raise ConfigurationError("--from is later than --to")
+
+    from dicom_pipeline.console import LoadWatcher, print_load_report
+    from dicom_pipeline.orchestration.load import load_archive
+
+    with LoadWatcher(quiet=as_json) as watcher:
+        report = load_archive(settings, chosen, begin, end, watcher)
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        print_load_report(report)
+    sys.exit(1 if report.failed else 0)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Parquet file to write.")
+@_tenant_option
+@click.option("--reader", type=click.Choice(["auto", "pydicom"]), default="auto", show_default=True)
+@_policy_option
+@_json_option
+def extract(
+    paths: tuple[Path, ...],
+    out: Path,
+    tenant: str | None,
+    reader: str,
+    on_invalid_value: str | None,
+    as_json: bool,
+) -> None:
+    r"""Read the header of every file below PATHS into one Parquet file, one row a file; no database, no Dagster.
+
+    \b
+        dicom-pipeline extract /mnt/usb --out headers.parquet
+    """
+    from dicom_pipeline.console import print_rows
+    from dicom_pipeline.dicom.records import OnInvalidValue
+    from dicom_pipeline.settings import validate_tenant
+    from dicom_pipeline.tables.extract_files import extract_to_file
+
+    try:
+        tenant_id = validate_tenant("default" if tenant is None else tenant)
+    except ValueError as error:
+        raise ConfigurationError(f"--tenant: {error}") from None
+    policy = OnInvalidValue(on_invalid_value or "reject")
+    with _counter(quiet=as_json) as count:
+        summary = extract_to_file(list(paths), out, tenant=tenant_id, reader=reader, policy=policy, progress=count)
+    if as_json:
+        click.echo(json.dumps(summary.as_json()))
+    else:
+        print_rows(str(out), list(summary.rows()))
+
+
+def _counter(*, quiet: bool) -> Any:
+    from dicom_pipeline.console import FileCounter
+
+    return FileCounter(quiet=quiet)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@_tenant_option
+def sample(directory: Path, tenant: str | None) -> None:
+    """Lay out pydicom's bundled real files as an archive below DIRECTORY, <tenant>/<YYYYMMDD>/<study>/<series>/."""
+    from dicom_pipeline.dicom.sample import lay_out_sample
+    from dicom_pipeline.settings import validate_tenant
+
+    try:
+        name = validate_tenant("default" if tenant is None else tenant)
+    except ValueError as error:
+        raise ConfigurationError(f"--tenant: {error}") from None
+    report = lay_out_sample(directory, name)
+    click.echo(
+        f"{directory / name}: {report.files} files of {report.dates} dates, {report.undated} of them without a usable"
+        " study date"
+    )
+
+
+@cli.group()
+def warehouse() -> None:
+    """The embedded PostgreSQL: a real server on a private socket, nothing on the network."""
+
+
+def _embedded(home: Path | None) -> "EmbeddedPostgres":
+    from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
+
+    return EmbeddedPostgres(_settings(home, None).home / "postgres")
+
+
+@warehouse.command()
+@_home_option
+def url(home: Path | None) -> None:
+    """Print the URL of the embedded server, starting it if it is not running."""
+    click.echo(_embedded(home).start())
+
+
+@warehouse.command()
+@_home_option
+def start(home: Path | None) -> None:
+    """Start the embedded server."""
+    server = _embedded(home)
+    server.start()
+    click.echo(server.status())
+
+
+@warehouse.command()
+@_home_option
+def stop(home: Path | None) -> None:
+    """Stop the embedded server."""
+    server = _embedded(home)
+    server.stop()
+    click.echo(server.status())
+
+
+@warehouse.command()
+@_home_option
+def status(home: Path | None) -> None:
+    """Say whether the embedded server runs."""
+    click.echo(_embedded(home).status())
+
+
+@warehouse.command(context_settings={"ignore_unknown_options": True})
+@_home_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(home: Path | None, arguments: tuple[str, ...]) -> None:
+    """Open psql on the embedded server; ARGUMENTS go to psql, such as -c 'select ...'."""
+    server = _embedded(home)
+    server.start()
+    command = [*server.psql_command(), *arguments]
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@_home_option
+def ui(port: int, home: Path | None) -> None:
+    """Open Dagster's UI and daemon on what was loaded: http://127.0.0.1:PORT."""
+    from dicom_pipeline.orchestration.desk import run_ui
+
+    sys.exit(run_ui(_settings(home, None), port))
+
+
+@cli.command()
+@_home_option
+@click.option("--warehouse", "warehouse_url", metavar="URL", help="Warehouse to look at.")
+def doctor(home: Path | None, warehouse_url: str | None) -> None:
+    """Look at settings, archives, staging, warehouse and versions; one line each, and what to do."""
+    from dicom_pipeline.orchestration.doctor import diagnose
+
+    healthy = True
+    for line in diagnose(lambda: _settings(home, warehouse_url)):
+        healthy = healthy and line.good
+        click.echo(line.text())
+    sys.exit(0 if healthy else 1)
+
+
+def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
+    from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Settings
+
+    if warehouse_url is not None:
+        # Through the environment, so that Dagster stores the variable's name and never the URL.
+        os.environ[WAREHOUSE_VARIABLE] = warehouse_url
+    return Settings.load(home=home)
+
+
+def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -> "Archive":
+    """Return the archive of the arguments, on top of what is configured for the same tenant and root."""
+    from pydantic import ValidationError
+
+    from dicom_pipeline.settings import Archive
+
+    given = {name: value for name, value in options.items() if value is not None}
+    tenant = given.get("tenant", "default")
+    place = str(root.absolute())
+    base: dict[str, Any] = {}
+    for known in settings.all_archives:
+        if known.tenant == tenant:
+            base = {"first_date": known.first_date, "last_date": known.last_date}
+    for configured in settings.archives:
+        if configured.tenant == tenant and str(Path(configured.root).absolute()) == place:
+            base |= configured.model_dump(exclude_unset=True)
+    try:
+        return Archive.model_validate({**base, **given, "tenant": tenant, "root": place})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"--{str(e['loc'][0]).replace('_', '-')}: {str(e['msg']).removeprefix('Value error, ')}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise ConfigurationError(problems) from None
+
+
+def _date(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    for form in ("%Y-%m-%d", "%Y%m%d"):
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007
+        except ValueError:
+            continue
+    raise ConfigurationError(f"{option}: give a calendar date as YYYY-MM-DD")
+
+
+def _guarded(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return call(*args, **kwargs)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted; finished dates are loaded, run the same command again for the rest", err=True)
+            sys.exit(130)
+        except PipelineError as error:
+            click.echo(f"dicom-pipeline: {error}", err=True)
+            sys.exit(2)
+        except Exception as error:  # a library's text may carry a patient's data: only type and place are told
+            click.echo(f"dicom-pipeline: unexpected {type(error).__name__} in {place_of(error)}", err=True)
+            sys.exit(2)
+
+    return guarded
+
+
+@_guarded
+def main() -> None:
+    """Run the command line; every expected error is one line on standard error."""
+    # Dagster's and pydicom's notices to developers are of no use to the person who runs a load.
+    warnings.simplefilter("ignore")
+    cli.main(standalone_mode=False)

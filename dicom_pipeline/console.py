@@ -1,0 +1,163 @@
+"""What a person at a terminal sees: progress, tables, plain lines elsewhere.
+
+Scope: presentation of reports. Progress goes to standard error, results to standard output; nothing is computed here
+and nothing of a patient is known here.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dicom_pipeline.dicom.fields import SLICE_TABLES
+from dicom_pipeline.orchestration.dates import DateOutcome
+from dicom_pipeline.orchestration.load import LoadReport
+
+_DATES_SHOWN = 40
+
+
+class LoadWatcher:
+    """Shows a load as it goes: a bar on a terminal, one plain line a date elsewhere, nothing if ``quiet``."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("dates, {task.fields[files]} files"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("loading", total=None, files=0)
+        self._files = 0
+        self._done = 0
+        self._total = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Say something about the load as a whole."""
+        self._console.print(text)
+
+    def begin(self, dates: int) -> None:
+        """Say how many dates there are."""
+        self._total = dates
+        self._bar.update(self._task, total=dates)
+
+    def done(self, outcome: DateOutcome) -> None:
+        """Say what became of a date; failures are said on a terminal too."""
+        self._done += 1
+        self._files += outcome.listing.files if outcome.listing else 0
+        self._bar.update(self._task, advance=1, files=self._files)
+        if outcome.error is not None:
+            self._console.print(f"{outcome.date}: FAILED: {outcome.error}", markup=False)
+        elif not self._console.is_terminal:
+            self._console.print(f"{self._done}/{self._total} {outcome.date}: {_counts(outcome)}", markup=False)
+
+
+class FileCounter:
+    """Shows how many files were read so far, on a terminal only."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("reading headers: {task.completed:,} files"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._bar.add_task("reading", total=None)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._bar.start()
+        return lambda files: self._bar.update(self._task, advance=files)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def _counts(outcome: DateOutcome) -> str:
+    summary = outcome.metadata
+    if summary is None:
+        return "nothing read"
+    return f"{summary.listed} files, {summary.accepted} accepted, {summary.rejected} rejected"
+
+
+def print_load_report(report: LoadReport) -> None:
+    """Print a table of dates, then the totals."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    shown = report.outcomes if len(report.outcomes) <= _DATES_SHOWN else report.outcomes[:_DATES_SHOWN]
+    console.print(_dates_table(shown))
+    if len(shown) < len(report.outcomes):
+        console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
+    totals = report.as_json()
+    table = Table("what", "count", title=f"{report.tenant} → {report.warehouse}", title_justify="left")
+    table.columns[1].justify = "right"
+    for name, count in _totals(totals):
+        table.add_row(name, f"{count:,}" if isinstance(count, int) else str(count))
+    console.print(table)
+
+
+def _dates_table(outcomes: list[DateOutcome]) -> Table:
+    table = Table("date", "files", "accepted", "rejected", *(s.name for s in SLICE_TABLES), "outcome")
+    for column in table.columns[1 : 4 + len(SLICE_TABLES)]:
+        column.justify = "right"
+    for outcome in outcomes:
+        summary, changes = outcome.metadata, outcome.changes
+        counts = [summary.listed, summary.accepted, summary.rejected] if summary else ["", "", ""]
+        rows = [changes[s.name].rows if changes else "" for s in SLICE_TABLES]
+        table.add_row(str(outcome.date), *(str(value) for value in (*counts, *rows)), _outcome(outcome))
+    return table
+
+
+def _outcome(outcome: DateOutcome) -> str:
+    if outcome.error is not None:
+        return "FAILED"
+    changes = Counter[str]()
+    for change in (outcome.changes or {}).values():
+        changes.update(inserted=change.inserted, updated=change.updated, deleted=change.deleted)
+    return ", ".join(f"{count} {what}" for what, count in changes.items() if count) or "unchanged"
+
+
+def _totals(report: dict[str, Any]) -> list[tuple[str, int | float]]:
+    dates, files, checks = report["dates"], report["files"], report["checks"]
+    return [
+        ("dates loaded", dates["loaded"]),
+        ("dates failed", len(dates["failed"])),
+        ("files listed", files["listed"]),
+        ("files accepted", files["accepted"]),
+        ("files rejected", files["rejected"]),
+        *((f"  {reason}", count) for reason, count in files["rejected_by_reason"].items()),
+        *((f"rows in {name}", count) for name, count in report["rows"].items()),
+        ("checks passed", checks["passed"]),
+        ("checks warned", checks["warned"]),
+        ("checks failed", checks["failed"]),
+        ("seconds", round(report["seconds"], 1)),
+    ]
+
+
+def print_rows(title: str, rows: list[tuple[str, Any]]) -> None:
+    """Print a small table of names and values."""
+    table = Table("what", "count", title=title, title_justify="left")
+    table.columns[1].justify = "right"
+    for name, value in rows:
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    Console(highlight=False).print(table)

@@ -1,0 +1,94 @@
+"""The one assembly of everything Dagster loads.
+
+Scope: from settings to ``dg.Definitions``; the command, the code location and the tests all come through here and
+override by arguments. Nothing is opened: a code location loads without archive, staging or warehouse.
+"""
+
+import datetime as dt
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dicom_pipeline.orchestration.assets import DateObserver, index_asset, load_assets, overview_asset
+from dicom_pipeline.orchestration.partitions import partitions_of
+from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
+from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Archive, Settings
+
+EXAMPLE_ARCHIVE = Archive(tenant="default", root="archive")
+"""Stands in where no archive is configured, so that the graph can be looked at before anything else is done."""
+
+
+def load_job_name(archive: Archive) -> str:
+    """Return the name of the job that loads dates of the archive."""
+    return f"load_{archive.key_name}"
+
+
+def overview_job_name(archive: Archive) -> str:
+    """Return the name of the job that draws the archive's overview."""
+    return f"overview_{archive.key_name}"
+
+
+def index_job_name(archive: Archive) -> str:
+    """Return the name of the job that brings the archive's index up to date (layout ``any``)."""
+    return f"index_{archive.key_name}"
+
+
+def build_definitions(
+    settings: Settings, *, observer: DateObserver | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Return the definitions of every archive.
+
+    Args:
+        settings: What to build; without archives an example stands in.
+        observer: Called with the outcome of each date.
+        resource_overrides: Resources that replace the configured ones, by key.
+    """
+    archives = settings.all_archives or (EXAMPLE_ARCHIVE,)
+    with warnings.catch_warnings():
+        # Backfill policies are beta and partitioned checks preview in Dagster 1.13; both are needed and tested here.
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+        parts = [_archive_definitions(archive, settings, observer) for archive in archives]
+    staging = StagingIOManager(root=str(settings.staging_directory.absolute()))
+    resources: dict[str, Any] = {
+        "warehouse": _warehouse_resource(settings),
+        "staging": staging,
+        # Assets of other people that name no IO manager are staged too, never pickled.
+        "io_manager": staging,
+        "extractor": ExtractorResource(reader=settings.reader, workers=settings.workers),
+    }
+    return dg.Definitions.merge(*parts, dg.Definitions(resources=resources | dict(resource_overrides or {})))
+
+
+def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:
+    partitions = partitions_of(archive, dt.datetime.now(dt.UTC).date())
+    load = load_assets(archive, settings, partitions, observer)
+    overview = overview_asset(archive)
+    assets = [load, overview]
+    jobs = [
+        _job(load_job_name(archive), load, f"Load dates of {archive.tenant}: list, extract, check, load, reconcile."),
+        _job(overview_job_name(archive), overview, f"Draw the overview of {archive.tenant}."),
+    ]
+    if archive.layout == "any":
+        index = index_asset(archive)
+        assets.append(index)
+        jobs.append(_job(index_job_name(archive), index, f"Learn which date each file of {archive.tenant} has."))
+    return dg.Definitions(assets=assets, jobs=jobs)
+
+
+def _job(name: str, assets: dg.AssetsDefinition, description: str) -> Any:
+    selection = dg.AssetSelection.assets(assets)
+    return dg.define_asset_job(name, selection, description=description, executor_def=dg.in_process_executor)
+
+
+def _warehouse_resource(settings: Settings) -> WarehouseIOManager:
+    """Name the environment variable where it is the source: Dagster stores configured values, also passwords."""
+    url: Any = settings.warehouse
+    if url is not None and os.environ.get(WAREHOUSE_VARIABLE) == url:
+        url = dg.EnvVar(WAREHOUSE_VARIABLE)
+    return WarehouseIOManager(
+        url=url, home=str(settings.home.absolute()), allow_schema_evolution=settings.allow_schema_evolution
+    )

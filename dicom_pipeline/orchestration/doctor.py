@@ -1,0 +1,100 @@
+"""``dicom-pipeline doctor``: is everything there that a load needs?
+
+Scope: looking, never changing anything but the embedded server's state (it is started, as any command would). One
+line a matter, with what to do where something is wrong.
+"""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from dicom_pipeline import __version__
+from dicom_pipeline.archive.local import LocalStore
+from dicom_pipeline.errors import PipelineError
+from dicom_pipeline.settings import Archive, Settings
+from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
+from dicom_pipeline.warehouse.factory import create_warehouse
+
+_PACKAGES = ("dagster", "dagster-postgres", "pydicom", "pyarrow", "pandas", "sqlalchemy", "psycopg", "pgpq")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One matter: what was looked at, whether it is good, what was seen or is to be done."""
+
+    good: bool
+    what: str
+    finding: str
+
+    def text(self) -> str:
+        """Return the line as it is printed."""
+        return f"{'ok  ' if self.good else 'FAIL'} {self.what}: {self.finding}"
+
+
+def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Line]:
+    """Yield a line a matter; nothing is raised."""
+    yield Line(True, "versions", _versions())
+    try:
+        settings = load_settings()
+        archives = settings.all_archives
+    except PipelineError as error:
+        yield Line(False, "settings", str(error))
+        return
+    yield Line(True, "settings", f"home {settings.home.absolute()}, {len(archives)} archives")
+    yield _directory("home", settings.home)
+    yield _directory("staging", settings.staging_directory)
+    if not archives:
+        yield Line(True, "archives", "none yet: run `dicom-pipeline load ARCHIVE`, or list them in dicom_pipeline.yaml")
+    yield from (_archive(archive) for archive in archives)
+    yield from _warehouse(settings)
+
+
+def _versions() -> str:
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+    return f"dicom-pipeline {__version__}, Python {platform.python_version()}, {packages}"
+
+
+def _directory(what: str, path: Path) -> Line:
+    """Try to write where the pipeline would, or in the nearest directory above that exists."""
+    existing = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Line(False, what, f"cannot write to {existing} ({error.strerror}): choose another with --home")
+    free = os.statvfs(existing)
+    return Line(True, what, f"{path.absolute()} writable, {free.f_bavail * free.f_frsize >> 30} GiB free")
+
+
+def _archive(archive: Archive) -> Line:
+    what = f"archive {archive.tenant}"
+    try:
+        LocalStore(str(Path(archive.root).absolute())).check()
+    except PipelineError as error:
+        return Line(False, what, str(error))
+    return Line(True, what, f"{archive.root} readable, layout {archive.layout}")
+
+
+def _warehouse(settings: Settings) -> Iterator[Line]:
+    try:
+        url = settings.warehouse or EmbeddedPostgres(settings.home.absolute() / "postgres").start()
+        warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
+        yield Line(True, "warehouse", f"{warehouse.display_url} reachable, {warehouse.server_version()}")
+    except PipelineError as error:
+        yield Line(False, "warehouse", str(error))
+        return
+    try:
+        differences = warehouse.differences()
+    except PipelineError as error:
+        yield Line(False, "tables", str(error))
+        return
+    finally:
+        warehouse.close()
+    if differences:
+        yield Line(False, "tables", f"{'; '.join(differences)}: migrate them, or load into another database")
+    else:
+        yield Line(True, "tables", "as this version writes them (or not created yet)")

@@ -1,0 +1,184 @@
+"""Dagster metadata: the only module that decides what is shown about a date or a table.
+
+Scope: counts, sizes, seconds, rates, reason codes, schemas and plots of aggregates. Never a row, a value read from a
+file, a path or an unhashed UID; numbers keep the same keys for every date, so that the UI draws them over time.
+"""
+
+import base64
+import io
+from collections.abc import Mapping
+
+import dagster as dg
+import pyarrow as pa
+
+from dicom_pipeline.dicom.fields import Field, TableSpec
+from dicom_pipeline.dicom.reasons import REASONS
+from dicom_pipeline.orchestration.dates import Listing
+from dicom_pipeline.quality.findings import Findings
+from dicom_pipeline.quality.terms import MODALITIES
+from dicom_pipeline.tables.metadata import MetadataSummary
+from dicom_pipeline.tables.schemas import ARROW_TYPES, FILE_FIELDS, metadata_schema
+from dicom_pipeline.warehouse.base import TableChange
+
+MetadataValues = Mapping[str, dg.MetadataValue | int | float | str]
+_OTHER = "other"
+_BARS = 12
+
+
+def table_columns(table: TableSpec) -> dg.TableSchema:
+    """Return a warehouse table's columns for the UI: type, meaning, tag, nullability, key."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                field.name,
+                str(ARROW_TYPES[field.kind]),
+                _column_description(field),
+                dg.TableColumnConstraints(nullable=field.nullable),
+                tags={"phi": field.phi.name.lower()},
+            )
+            for field in table.fields
+        ],
+        constraints=dg.TableConstraints(other=[f"PRIMARY KEY ({', '.join(table.key)})"]),
+    )
+
+
+def _column_description(field: Field) -> str:
+    if field.tag is None:
+        return field.comment
+    return f"{field.comment} - ({field.tag >> 16:04X},{field.tag & 0xFFFF:04X}) {field.keyword} {field.vr}"
+
+
+def arrow_columns(schema: pa.Schema) -> dg.TableSchema:
+    """Return a staged file's columns for the UI."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                field.name,
+                str(field.type),
+                (field.metadata or {}).get(b"comment", b"").decode(),
+                dg.TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema
+        ]
+    )
+
+
+def files_columns() -> dg.TableSchema:
+    """Return the columns of ``archive_files``."""
+    return arrow_columns(pa.schema(FILE_FIELDS))
+
+
+def metadata_columns() -> dg.TableSchema:
+    """Return the columns of ``dicom_metadata``."""
+    return arrow_columns(metadata_schema())
+
+
+def listing_metadata(listing: Listing) -> MetadataValues:
+    """Return what a listing amounts to."""
+    return {
+        "dagster/partition_row_count": listing.files,
+        "files": listing.files,
+        "bytes": listing.bytes,
+        "seconds": round(listing.seconds, 3),
+        "fingerprint": listing.fingerprint,
+    }
+
+
+def extraction_metadata(summary: MetadataSummary) -> MetadataValues:
+    """Return counts, rejects by reason (0 for every reason that did not occur), bytes, seconds and rate."""
+    reasons = {
+        f"rejected/{reason.value}": summary.rejected_by_reason.get(reason.value, 0)
+        for reason, info in REASONS.items()
+        if info.rejects
+    }
+    return {
+        "dagster/partition_row_count": summary.listed,
+        "files": summary.listed,
+        "accepted": summary.accepted,
+        "rejected": summary.rejected,
+        **reasons,
+        "bytes": summary.bytes_listed,
+        "seconds": round(summary.seconds, 3),
+        "files_per_second": round(summary.files_per_second, 1),
+    }
+
+
+def change_metadata(change: TableChange, seconds: float) -> MetadataValues:
+    """Return what a load did to one table's slice."""
+    return {
+        "dagster/partition_row_count": change.rows,
+        "rows": change.rows,
+        "inserted": change.inserted,
+        "updated": change.updated,
+        "deleted": change.deleted,
+        "seconds": round(seconds, 3),
+    }
+
+
+def findings_metadata(findings: Findings) -> MetadataValues:
+    """Return a check's counts and the hashes of the UIDs it is about."""
+    values: dict[str, dg.MetadataValue | int | float | str] = dict(findings.counts)
+    if findings.uid_hashes:
+        values["uid_hashes"] = dg.MetadataValue.json(list(findings.uid_hashes))
+    return values
+
+
+def overview_metadata(overview: pa.Table) -> MetadataValues:
+    """Return totals, instances a modality and a plot of instances by date and modality.
+
+    Args:
+        overview: ``study_date, modality, series, instances``, as ``Warehouse.overview`` gives it.
+    """
+    rows = [row | {"modality": _modality(row["modality"])} for row in overview.to_pylist()]
+    by_modality: dict[str, int] = {}
+    for row in rows:
+        by_modality[row["modality"]] = by_modality.get(row["modality"], 0) + row["instances"]
+    dates = sorted({row["study_date"] for row in rows})
+    table = [dg.TableRecord({"modality": m, "instances": n}) for m, n in sorted(by_modality.items())]
+    values: dict[str, dg.MetadataValue | int | float | str] = {
+        "dates": len(dates),
+        "series": sum(row["series"] for row in rows),
+        "instances": sum(by_modality.values()),
+        "instances_by_modality": dg.MetadataValue.table(
+            table,
+            dg.TableSchema([dg.TableColumn("modality", "string"), dg.TableColumn("instances", "int")]),
+        ),
+    }
+    if rows:
+        values["first_date"] = dates[0].isoformat()
+        values["last_date"] = dates[-1].isoformat()
+        values["plot"] = dg.MetadataValue.md(f"![instances by date and modality](data:image/png;base64,{_plot(rows)})")
+    return values
+
+
+def _modality(value: str | None) -> str:
+    """Return a defined term as it is and anything else as ``other``: a free text in Modality may be anything."""
+    return value if value in MODALITIES else _OTHER
+
+
+def _plot(rows: list[dict[str, object]]) -> str:
+    """Return a PNG of stacked bars, at most ``_BARS`` modalities and one bar a month (a day in short archives)."""
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    frame = pd.DataFrame(rows)
+    dates = pd.to_datetime(frame["study_date"])
+    unit = "M" if (dates.max() - dates.min()).days > 92 else "D"
+    counts = frame.pivot_table(index=dates.dt.to_period(unit), columns="modality", values="instances", aggfunc="sum")
+    counts = counts.fillna(0)
+    shown = counts.sum().sort_values(ascending=False).index[:_BARS]
+    figure = Figure(figsize=(7.2, 2.8), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    bottom = 0 * counts.iloc[:, 0].to_numpy()
+    places = range(len(counts))
+    for modality in shown:
+        heights = counts[modality].to_numpy()
+        axes.bar(places, heights, bottom=bottom, label=modality, width=0.9)
+        bottom = bottom + heights
+    step = max(1, len(counts) // 8)
+    axes.set_xticks(list(places)[::step], [str(p) for p in counts.index[::step]], rotation=30, fontsize=7)
+    axes.set_ylabel("instances")
+    axes.legend(fontsize=7, ncols=2, frameon=False)
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    return base64.b64encode(image.getvalue()).decode("ascii")

@@ -1,0 +1,107 @@
+"""Which files belong to a date: the layouts behind one interface.
+
+Scope: joins an archive's settings, its store and, where the date is known from the files only, its index. No Dagster.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from dicom_pipeline.archive.entries import ArchiveStore, FileEntry
+from dicom_pipeline.archive.index import ArchiveIndex, DateAnswer, IndexChange
+from dicom_pipeline.archive.layouts import DateDirectories
+from dicom_pipeline.archive.local import LocalStore
+from dicom_pipeline.dicom.pydicom_reader import PydicomReader
+from dicom_pipeline.dicom.study_dates import study_date_of_file
+from dicom_pipeline.settings import Archive
+from dicom_pipeline.tables.staging import Staging
+
+INDEX_FILE = "archive_index.parquet"
+
+
+class DateSource(Protocol):
+    """The files of an archive, by date."""
+
+    @property
+    def root(self) -> str:
+        """The archive's root, absolute."""
+
+    def dates(self) -> list[dt.date]:
+        """Return every date the archive has files for, ascending.
+
+        Raises:
+            ArchiveError: The root cannot be listed.
+        """
+
+    def files(self, date: dt.date) -> Iterator[FileEntry]:
+        """Yield the entries of a date, in a fixed order; none if the date has none."""
+
+    def outside(self) -> int:
+        """Return how many entries at the levels of the date directories belong to no date."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """An archive whose date is a component of the path."""
+
+    root: str
+    store: ArchiveStore
+    layout: DateDirectories
+
+    def dates(self) -> list[dt.date]:
+        """See ``DateSource``."""
+        return self.layout.dates(self.store).dates
+
+    def files(self, date: dt.date) -> Iterator[FileEntry]:
+        """See ``DateSource``; a directory that has disappeared has no entries."""
+        yield from self.layout.files(self.store, date)
+
+    def outside(self) -> int:
+        """See ``DateSource``."""
+        return self.layout.dates(self.store).outside
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedSource:
+    """An archive whose dates are known from inside the files; those without one count under the first partition."""
+
+    root: str
+    store: ArchiveStore
+    index: ArchiveIndex
+    undated: dt.date
+
+    def refresh(self) -> IndexChange:
+        """Bring the index up to date with the archive, reading new and changed files only."""
+        return self.index.update(self.store, self._read_dates)
+
+    def _read_dates(self, entries: Sequence[FileEntry]) -> list[DateAnswer]:
+        reader = PydicomReader()
+        return [study_date_of_file(self.store, entry, reader) for entry in entries]
+
+    def dates(self) -> list[dt.date]:
+        """See ``DateSource``."""
+        dates = set(self.index.dates())
+        if next(self.index.undated(), None) is not None:
+            dates.add(self.undated)
+        return sorted(dates)
+
+    def files(self, date: dt.date) -> Iterator[FileEntry]:
+        """See ``DateSource``."""
+        yield from self.index.files(date)
+        if date == self.undated:
+            yield from self.index.undated()
+
+    def outside(self) -> int:
+        """See ``DateSource``: every file belongs to a date here."""
+        return 0
+
+
+def date_source(archive: Archive, staging: Staging) -> DirectorySource | IndexedSource:
+    """Return the source of an archive's files."""
+    root = str(Path(archive.root).absolute())
+    store = LocalStore(root)
+    if archive.layout == "date_directories":
+        return DirectorySource(root, store, DateDirectories(archive.date_format))
+    return IndexedSource(root, store, ArchiveIndex(staging.root / archive.tenant / INDEX_FILE), archive.first_partition)
