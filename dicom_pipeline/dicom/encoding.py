@@ -1,0 +1,199 @@
+"""Where a file's data set begins and in which encodings it may be.
+
+Scope: preamble and prefix, File Meta Information (PS3.10 7.1), a command set in front (PS3.7 6.3), transfer syntaxes
+(PS3.5 A), and telling DICOM from anything else. The data has the last word: a transfer syntax is only what to try
+first. The walk itself is ``walker.py``.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+from dicom_pipeline.dicom.dictionary import dictionary_vr
+from dicom_pipeline.dicom.element_header import (
+    ENCODINGS,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    SHORT_HEADER_BYTES,
+    TAG_BYTES,
+    UNDEFINED_LENGTH,
+    ElementHeader,
+    Encoding,
+    fits,
+    is_trustworthy,
+    leads_on,
+    readings,
+    regular,
+    tag_of,
+)
+from dicom_pipeline.dicom.header import MAX_VALUE_BYTES, HeaderError
+from dicom_pipeline.dicom.reasons import Reason
+from dicom_pipeline.dicom.source import Deadline, InflatedSource, Source
+
+PREAMBLE_BYTES = 128
+PREFIX = b"DICM"
+TRANSFER_SYNTAX_UID = 0x0002_0010
+
+_COMMAND_GROUP = 0x0000
+_FILE_META_GROUP = 0x0002
+_FILE_META_GROUP_LENGTH = 0x0002_0000
+_LAST_BARE_IMPLICIT_GROUP = 0x0008
+_GE_PRIVATE_IMPLICIT = "1.2.840.113619.5.2"
+
+
+class Beginning(NamedTuple):
+    """What stands before the data set.
+
+    Attributes:
+        positions: Where the data set may begin, the likelier first.
+        transfer_syntax_uid: Text of (0002,0010) without trailing blanks and NULs; None if absent or empty.
+    """
+
+    positions: tuple[int, ...]
+    transfer_syntax_uid: str | None
+
+
+class _Group(NamedTuple):
+    """The elements of one group in front of the data set, by tag, and where they end."""
+
+    elements: dict[int, ElementHeader]
+    end: int
+
+
+def find_beginning(source: Source, deadline: Deadline) -> Beginning:
+    """Find where the data set begins.
+
+    Raises:
+        HeaderError: NotDicom; Unreadable if there is a DICM prefix but nothing behind it, or the File Meta
+            Information is cut; LimitExceeded.
+    """
+    first = _first_element(source)
+    command_set = _pass_group(source, first, _COMMAND_GROUP, deadline)
+    meta = _pass_group(source, command_set.end, _FILE_META_GROUP, deadline)
+    end = _pass_group(source, meta.end, _COMMAND_GROUP, deadline).end
+    length = meta.elements.get(_FILE_META_GROUP_LENGTH)
+    positions = [end]
+    if length is not None and length.length == TAG_BYTES:
+        stated = length.offset + TAG_BYTES + int.from_bytes(source.read(length.offset, TAG_BYTES), "little")
+        positions += [stated] if stated > end else []
+    uid = meta.elements.get(TRANSFER_SYNTAX_UID)
+    return Beginning(tuple(positions), uid_text(source, uid.offset, uid.length) if uid else None)
+
+
+def uid_text(source: Source, offset: int, length: int) -> str | None:
+    """Return a UID's text without trailing blanks and NULs, None if nothing is left."""
+    value = source.read(offset, min(length, MAX_VALUE_BYTES))
+    return value.decode("latin-1").rstrip(" \0") or None
+
+
+def _first_element(source: Source) -> int:
+    """Return the offset of the first element behind preamble and prefix, whichever of them there are."""
+    for prefix_at in (PREAMBLE_BYTES, 0):
+        if source.read(prefix_at, len(PREFIX)) == PREFIX:
+            first = prefix_at + len(PREFIX)
+            if source.ends_at(first):
+                raise HeaderError(Reason.UNREADABLE)
+            return first
+    if not any(_is_unmistakable(source, encoding) for encoding in ENCODINGS):
+        raise HeaderError(Reason.NOT_DICOM)
+    return 0
+
+
+def _is_unmistakable(source: Source, encoding: Encoding) -> bool:
+    """Return whether the file begins with an element, by proofs strict enough to tell it from any other content."""
+    header = regular(source.peek(0), 0, encoding)
+    if header is None or not begins(source, 0, encoding):
+        return False
+    if encoding.explicit:
+        return header.vr.decode("ascii") in (dictionary_vr(header.tag) or "").split(" or ")
+    if header.tag >> 16 > _LAST_BARE_IMPLICIT_GROUP or header.length == UNDEFINED_LENGTH:
+        return False
+    end = header.offset + header.length
+    following = regular(source.peek(end), end, encoding)
+    if following is None:
+        return source.ends_at(end)
+    return dictionary_vr(following.tag) is not None and fits(source, following)
+
+
+def begins(source: Source, position: int, encoding: Encoding) -> bool:
+    """Return whether a data set in this encoding begins here: with an element of a known tag that leads to another."""
+    header = regular(source.peek(position), position, encoding)
+    return header is not None and is_trustworthy(header, -1) and leads_on(source, header, encoding, nested=False)
+
+
+def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -> _Group:
+    """Pass the elements of a group that stands in little endian before the data set, with VR or without."""
+    elements: dict[int, ElementHeader] = {}
+    while True:
+        deadline.check()
+        raw = source.peek(position)
+        if len(raw) < TAG_BYTES or tag_of(raw, EXPLICIT_LITTLE) >> 16 != group:
+            return _Group(elements, position)
+        header = _group_element(source, raw, position)
+        elements[header.tag] = header
+        position = header.offset + header.length
+
+
+def _group_element(source: Source, raw: bytes, position: int) -> ElementHeader:
+    """Return the reading of a header whose value is followed by the same group, else by a data set, else any."""
+    candidates = [
+        header
+        for header in readings(raw, position, EXPLICIT_LITTLE)
+        if header.length != UNDEFINED_LENGTH and fits(source, header)
+    ]
+    if not candidates:
+        raise HeaderError(Reason.UNREADABLE)
+    for header in candidates:
+        following = source.peek(header.offset + header.length)
+        tag = tag_of(following, EXPLICIT_LITTLE)
+        if len(following) >= SHORT_HEADER_BYTES and tag >> 16 == header.tag >> 16:
+            return header
+    for header in candidates:
+        if any(begins(source, header.offset + header.length, encoding) for encoding in ENCODINGS):
+            return header
+    return candidates[0 if regular(raw, position, EXPLICIT_LITTLE) else -1]
+
+
+def starts(source: Source, beginning: Beginning) -> tuple[Source, list[tuple[int, Encoding]]]:
+    """Return the bytes of the data set, inflated if need be, and where and how to begin reading them, likelier first.
+
+    The declared encoding comes first if the data agrees, then every other that it agrees with; if it agrees with
+    none, the declared one is tried all the same, because the first header may be the one that makes no sense.
+    """
+    declared = _declared_encoding(beginning.transfer_syntax_uid)
+    fitting = _fitting(source, beginning.positions, declared)
+    if not fitting and _is_deflated(beginning.transfer_syntax_uid):
+        source = InflatedSource(source, beginning.positions[0])
+        beginning = Beginning((0,), beginning.transfer_syntax_uid)
+        fitting = _fitting(source, beginning.positions, declared)
+    return source, fitting or [(position, declared) for position in beginning.positions]
+
+
+def _fitting(source: Source, positions: tuple[int, ...], declared: Encoding) -> list[tuple[int, Encoding]]:
+    encodings = sorted(ENCODINGS, key=lambda encoding: encoding is not declared)
+    return [(p, e) for p in positions for e in encodings if begins(source, p, e)]
+
+
+def _declared_encoding(transfer_syntax_uid: str | None) -> Encoding:
+    """Return the encoding a transfer syntax stands for (PS3.5 A); Explicit VR Little Endian if it is not known."""
+    return _special_encodings().get((transfer_syntax_uid or "").strip(), EXPLICIT_LITTLE)
+
+
+@cache
+def _special_encodings() -> dict[str, Encoding]:
+    """Return the transfer syntaxes that are not Explicit VR Little Endian, with their encodings."""
+    from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+    return {
+        str(ImplicitVRLittleEndian): IMPLICIT_LITTLE,
+        str(ExplicitVRBigEndian): EXPLICIT_BIG,
+        _GE_PRIVATE_IMPLICIT: IMPLICIT_LITTLE,
+    }
+
+
+def _is_deflated(transfer_syntax_uid: str | None) -> bool:
+    """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, A.7, A.12)."""
+    from pydicom._uid_dict import UID_dictionary
+
+    name = UID_dictionary.get((transfer_syntax_uid or "").strip(), ("",))[0]
+    return name.startswith("Deflated Explicit") or name.endswith("Deflate")
