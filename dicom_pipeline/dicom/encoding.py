@@ -5,7 +5,8 @@ Scope: preamble and prefix, File Meta Information (PS3.10 7.1), a command set in
 first. The walk itself is ``walker.py``.
 """
 
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import dictionary_vr
@@ -32,6 +33,7 @@ from dicom_pipeline.dicom.source import Deadline, InflatedSource, Source
 
 PREAMBLE_BYTES = 128
 PREFIX = b"DICM"
+GROUP_BYTES = 2
 TRANSFER_SYNTAX_UID = 0x0002_0010
 
 _COMMAND_GROUP = 0x0000
@@ -136,52 +138,55 @@ def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -
 
 def _group_element(source: Source, raw: bytes, position: int) -> ElementHeader:
     """Return the reading of a header whose value is followed by the same group, else by a data set, else any."""
-    candidates = [
+    headers = [
         header
         for header in readings(raw, position, EXPLICIT_LITTLE)
         if header.length != UNDEFINED_LENGTH and fits(source, header)
     ]
-    if not candidates:
+    if not headers:
         raise HeaderError(Reason.UNREADABLE)
-    for header in candidates:
+    for header in headers:
         following = source.peek(header.offset + header.length)
-        tag = tag_of(following, EXPLICIT_LITTLE)
-        if len(following) >= SHORT_HEADER_BYTES and tag >> 16 == header.tag >> 16:
+        if len(following) >= SHORT_HEADER_BYTES and following[:GROUP_BYTES] == raw[:GROUP_BYTES]:
             return header
-    for header in candidates:
+    for header in headers:
         if any(begins(source, header.offset + header.length, encoding) for encoding in ENCODINGS):
             return header
-    return candidates[0 if regular(raw, position, EXPLICIT_LITTLE) else -1]
+    return headers[0 if regular(raw, position, EXPLICIT_LITTLE) else -1]
 
 
-def starts(source: Source, beginning: Beginning) -> tuple[Source, list[tuple[int, Encoding]]]:
+def starts(source: Source, beginning: Beginning) -> tuple[Source, Iterator[tuple[int, Encoding]]]:
     """Return the bytes of the data set, inflated if need be, and where and how to begin reading them, likelier first.
 
     The declared encoding comes first if the data agrees, then every other that it agrees with; if it agrees with
     none, the declared one is tried all the same, because the first header may be the one that makes no sense.
     """
-    declared = _declared_encoding(beginning.transfer_syntax_uid)
-    fitting = _fitting(source, beginning.positions, declared)
-    if not fitting and _is_deflated(beginning.transfer_syntax_uid):
-        source = InflatedSource(source, beginning.positions[0])
-        beginning = Beginning((0,), beginning.transfer_syntax_uid)
-        fitting = _fitting(source, beginning.positions, declared)
-    return source, fitting or [(position, declared) for position in beginning.positions]
+    uid = (beginning.transfer_syntax_uid or "").strip()
+    declared = _special_encodings().get(uid, EXPLICIT_LITTLE)
+    positions = beginning.positions
+    if _is_deflated(uid) and next(_fitting(source, positions, declared), None) is None:
+        source, positions = InflatedSource(source, positions[0]), (0,)
+    return source, _starts(source, positions, declared)
 
 
-def _fitting(source: Source, positions: tuple[int, ...], declared: Encoding) -> list[tuple[int, Encoding]]:
+def _starts(source: Source, positions: tuple[int, ...], declared: Encoding) -> Iterator[tuple[int, Encoding]]:
+    fitting = _fitting(source, positions, declared)
+    first = next(fitting, None)
+    if first is None:
+        yield from ((position, declared) for position in positions)
+    else:
+        yield first
+        yield from fitting
+
+
+def _fitting(source: Source, positions: tuple[int, ...], declared: Encoding) -> Iterator[tuple[int, Encoding]]:
     encodings = sorted(ENCODINGS, key=lambda encoding: encoding is not declared)
-    return [(p, e) for p in positions for e in encodings if begins(source, p, e)]
-
-
-def _declared_encoding(transfer_syntax_uid: str | None) -> Encoding:
-    """Return the encoding a transfer syntax stands for (PS3.5 A); Explicit VR Little Endian if it is not known."""
-    return _special_encodings().get((transfer_syntax_uid or "").strip(), EXPLICIT_LITTLE)
+    return ((p, e) for p in positions for e in encodings if begins(source, p, e))
 
 
 @cache
-def _special_encodings() -> dict[str, Encoding]:
-    """Return the transfer syntaxes that are not Explicit VR Little Endian, with their encodings."""
+def _special_encodings() -> Mapping[str, Encoding]:
+    """Return the transfer syntaxes that are not Explicit VR Little Endian (PS3.5 A), with their encodings."""
     from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
     return {
@@ -191,9 +196,10 @@ def _special_encodings() -> dict[str, Encoding]:
     }
 
 
-def _is_deflated(transfer_syntax_uid: str | None) -> bool:
-    """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, A.7, A.12)."""
+@lru_cache
+def _is_deflated(transfer_syntax_uid: str) -> bool:
+    """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, and the JPIP ones)."""
     from pydicom._uid_dict import UID_dictionary
 
-    name = UID_dictionary.get((transfer_syntax_uid or "").strip(), ("",))[0]
+    name = UID_dictionary.get(transfer_syntax_uid, ("",))[0]
     return name.startswith("Deflated Explicit") or name.endswith("Deflate")

@@ -8,7 +8,7 @@ because it recurses into sequences, inflates without bound, and drops a cut tail
 from typing import BinaryIO
 
 from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID, find_beginning, starts, uid_text
-from dicom_pipeline.dicom.forks import Place
+from dicom_pipeline.dicom.frames import Place
 from dicom_pipeline.dicom.header import MAX_VALUE_BYTES, Element, Header, HeaderError
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.source import Deadline, FileSource, Source
