@@ -64,7 +64,7 @@ class RejectedShareBelowLimit:
         harmless = pc.is_in(batch.column("reason"), pa.array(_HARMLESS, pa.string()))
         copies = _identical_copies(batch)
         self._accepted += accepted(batch).true_count
-        self._identical_copies += pc.and_(rejected(batch), copies).true_count
+        self._identical_copies += copies.true_count
         self._damaged += pc.and_(rejected(batch), pc.invert(pc.or_(harmless, copies))).true_count
 
     def findings(self) -> Findings:
@@ -83,9 +83,9 @@ class RejectedShareBelowLimit:
 
 
 def _identical_copies(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Return which rows are duplicates with the same bytes as an accepted file: nothing was lost with them."""
+    """Return which rows are rejected files with the same bytes as an accepted one: nothing was lost with them."""
     findings = batch.column("findings")
     is_copy = pc.equal(pc.struct_field(pc.list_flatten(findings), "reason"), Reason.IDENTICAL_COPY.value)
     mask = np.zeros(batch.num_rows, bool)
     mask[pc.list_parent_indices(findings).filter(is_copy).to_numpy()] = True
-    return pc.and_(pa.array(mask), pc.equal(batch.column("reason"), Reason.DUPLICATE_INSTANCE.value))
+    return pc.and_(pa.array(mask), rejected(batch))

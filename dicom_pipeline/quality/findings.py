@@ -67,7 +67,8 @@ class UidSample:
     def add(self, uids: pa.Array | pa.ChunkedArray) -> None:
         """Take what is still missing from the sample, in order of appearance; NULLs are left out."""
         if len(uids) and len(self._uids) < SAMPLE_SIZE:
-            candidates = uids.unique().drop_null()[: SAMPLE_SIZE + len(self._uids)]
+            # So many hold enough new ones, however many of them are known.
+            candidates = uids.unique().drop_null()[:SAMPLE_SIZE]
             self._uids.update(dict.fromkeys(candidates.to_pylist()))
 
     def hashes(self) -> tuple[str, ...]:

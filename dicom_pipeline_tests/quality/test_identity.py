@@ -64,6 +64,13 @@ def test_attributes_absent_everywhere_are_constant() -> None:
     assert judged(series_attributes_constant(), [good_row(1, **absent), good_row(2, **absent)]).passed
 
 
+def test_a_series_in_two_studies_is_two_groups() -> None:
+    rows = [good_row(1), good_row(2, study_uid="1.9", study_description="other")]
+    found = judged(series_attributes_constant(), rows)
+    assert found.passed
+    assert found.counts["groups"] == 2
+
+
 def test_what_other_rules_or_the_load_look_after_is_left_to_them() -> None:
     assert "patient_id" not in SERIES_ATTRIBUTES
     rows = [good_row(1, patient_id="one", series_related_instances=1), good_row(2, series_related_instances=9)]
