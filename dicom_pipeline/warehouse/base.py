@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.tables.digest import SliceDigest as SliceDigest
 
 ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -44,14 +45,6 @@ class TableChange:
     updated: int
     deleted: int
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class SliceDigest:
-    """Row count and order-independent digest of a slice, clocks and run ids left out (``tables/digest.py``)."""
-
-    rows: int
-    digest: str
 
 
 class Warehouse(Protocol):

@@ -1,0 +1,128 @@
+"""Reading the warehouse back as Arrow, streamed.
+
+Scope: the queries that give rows, digests and overviews. ADBC reads by binary COPY and gives record batches, which
+takes no bound parameters; so tenant and date are bound to session settings first and the query reads those. Slices are
+read one after another in one snapshot: tenant and date lead every key, so that is the key's order too.
+"""
+
+import datetime as dt
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from dicom_pipeline.dicom.fields import SLICE_TABLES, STATE, TableSpec
+from dicom_pipeline.errors import WarehouseError
+from dicom_pipeline.tables.digest import SliceDigest, digest_batches
+from dicom_pipeline.tables.schemas import table_schema
+from dicom_pipeline.warehouse.base import Slice
+from dicom_pipeline.warehouse.ddl import names, quote_name
+from dicom_pipeline.warehouse.postgres.errors import translated
+from dicom_pipeline.warehouse.postgres.readers import ReaderPool
+
+_BIND = "SELECT set_config('dicom_pipeline.tenant_id', $1, true), set_config('dicom_pipeline.date', $2, true)"
+_DATES = """
+WITH RECURSIVE days AS (
+    SELECT min({date}) AS day FROM {table} WHERE tenant_id = %(tenant)s
+    UNION ALL
+    SELECT (SELECT min({date}) FROM {table} WHERE tenant_id = %(tenant)s AND {date} > days.day)
+    FROM days WHERE days.day IS NOT NULL
+)
+SELECT day FROM days WHERE day IS NOT NULL
+"""
+_OVERVIEW = """
+SELECT study_date, modality, count(*), coalesce(sum(series_related_instances), 0)::bigint
+FROM {table} WHERE tenant_id = %s GROUP BY study_date, modality ORDER BY study_date, modality NULLS LAST
+"""
+_OVERVIEW_SCHEMA = pa.schema(
+    [
+        pa.field("study_date", pa.date32(), False),
+        pa.field("modality", pa.string()),
+        pa.field("series", pa.int64(), False),
+        pa.field("instances", pa.int64(), False),
+    ]
+)
+
+
+def read(
+    readers: ReaderPool, table: TableSpec, slices: Sequence[Slice] | None, columns: Sequence[str] | None
+) -> pa.RecordBatchReader:
+    """Return a reader of the table's rows, in the key's order; it has a connection to itself until it ends.
+
+    Raises:
+        WarehouseError: A column is not the table's, or the server refused; also while the reader is being read.
+    """
+    schema = _schema(table, columns)
+    batches = _stream(readers, table, None if slices is None else sorted(set(slices)), schema, ordered=True)
+    first = next(batches, None)
+    return pa.RecordBatchReader.from_batches(schema, _continued(first, batches))
+
+
+def digest(readers: ReaderPool, table: TableSpec, target: Slice) -> SliceDigest:
+    """Return count and digest of the slice's rows, read back."""
+    steady = [field.name for field in table.fields if not field.volatile]
+    with closing(_stream(readers, table, [target], _schema(table, steady), ordered=False)) as batches:
+        return digest_batches(table, batches)
+
+
+def dates(connection: psycopg.Connection, tenant_id: str) -> set[dt.date]:
+    """Return the tenant's dates in any slice table: one index probe a date, however many rows a date has."""
+    found: set[dt.date] = set()
+    for table in SLICE_TABLES:
+        query = _DATES.format(date=quote_name(table.date_column), table=quote_name(table.name))
+        found |= {row[0] for row in connection.execute(query.encode(), {"tenant": tenant_id})}
+    return found
+
+
+def overview(connection: psycopg.Connection, tenant_id: str) -> pa.Table:
+    """Return series and instances a study date and modality, as the state table counts them."""
+    rows = connection.execute(_OVERVIEW.format(table=quote_name(STATE.name)).encode(), (tenant_id,)).fetchall()
+    columns = list(zip(*rows, strict=True)) or [()] * len(_OVERVIEW_SCHEMA)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, _OVERVIEW_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=_OVERVIEW_SCHEMA)
+
+
+def _schema(table: TableSpec, columns: Sequence[str] | None) -> pa.Schema:
+    schema = table_schema(table)
+    unknown = sorted(set(columns or ()) - set(schema.names))
+    if unknown:
+        raise WarehouseError(f"{table.name} has no column {', '.join(unknown)}")
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns], schema.metadata)
+
+
+def _continued(first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    if first is not None:
+        yield first
+    yield from rest
+
+
+def _stream(
+    readers: ReaderPool, table: TableSpec, slices: Sequence[Slice] | None, schema: pa.Schema, *, ordered: bool
+) -> Generator[pa.RecordBatch, None, None]:
+    order = f" ORDER BY {names(table.key)}" if ordered else ""
+    query = f"SELECT {names(tuple(schema.names))} FROM {quote_name(table.name)}"
+    with translated(f"reading {table.name}"), readers.cursor() as cursor:
+        if slices is None:
+            yield from _batches(cursor, query + order, schema)
+            return
+        for target in slices:
+            cursor.execute(_BIND, (target.tenant_id, target.date.isoformat()))
+            cursor.fetchall()
+            yield from _batches(cursor, f"{query} WHERE {_in_bound_slice(table)}{order}", schema)
+
+
+def _in_bound_slice(table: TableSpec) -> str:
+    return (
+        "tenant_id = current_setting('dicom_pipeline.tenant_id')"
+        f" AND {quote_name(table.date_column)} = current_setting('dicom_pipeline.date')::date"
+    )
+
+
+def _batches(cursor: Any, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    cursor.execute(query)
+    for batch in cursor.fetch_record_batch():
+        yield pa.RecordBatch.from_arrays(
+            [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)], schema=schema
+        )

@@ -1,0 +1,164 @@
+"""Replacing a slice: one transaction after which a tenant's date holds exactly the given rows.
+
+Scope: the order of statements and what each changes. A slice that holds nothing is copied into directly. Otherwise rows
+go to a temporary table first; then what vanished is deleted, what differs updated, what is new inserted, and an
+unchanged row is not written at all. Readers see the old slice until the commit.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+
+import psycopg
+
+from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
+from dicom_pipeline.errors import WarehouseError
+from dicom_pipeline.tables.digest import SliceDigest
+from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
+from dicom_pipeline.warehouse.ddl import PARTITION_FUNCTION, PARTITIONED, names, quote_name
+from dicom_pipeline.warehouse.postgres.copy import check_columns, copy_rows
+
+_LIMITS = (
+    "SET LOCAL lock_timeout = '10min'",
+    "SET LOCAL statement_timeout = '1h'",
+    "SET LOCAL idle_in_transaction_session_timeout = '10min'",
+)
+_CREATED, _UPDATED = "created_time", "updated_time"
+
+
+def replace_slice(
+    connection: psycopg.Connection, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
+) -> dict[str, TableChange]:
+    """Make the slice hold exactly ``tables`` and write the ledger, in one transaction; see the Warehouse protocol.
+
+    The partitions are made before it, each in a moment of its own: an empty partition that a failed load leaves behind
+    changes no table's content.
+    """
+    _check_tables(tables)
+    for table in PARTITIONED:
+        connection.execute(f"SELECT {PARTITION_FUNCTION}(%s, %s)".encode(), (table.name, target.date))
+    changes: dict[str, TableChange] = {}
+    digest = SliceDigest(0, "")
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        for limit in _LIMITS:
+            cursor.execute(limit.encode())
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(target),))
+        for table in SLICE_TABLES:
+            changes[table.name], written = _replace_table(cursor, table, tables[table.name], target)
+            digest = written if table is IMAGE else digest
+        _write_ledger(cursor, target, facts, changes[IMAGE.name], digest)
+    return changes
+
+
+def lock_key(target: Slice) -> int:
+    """Return the slice's advisory lock: a signed 64-bit number, the same in every version and on every machine."""
+    name = f"dicom-pipeline\0{target.tenant_id}\0{target.date.isoformat()}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+
+
+def _check_tables(tables: Mapping[str, ArrowSource]) -> None:
+    expected = {table.name for table in SLICE_TABLES}
+    if tables.keys() != expected:
+        wrong = ", ".join(sorted(tables.keys() ^ expected))
+        raise WarehouseError(f"a slice is replaced in all its tables at once; missing or unknown here: {wrong}")
+    for table in SLICE_TABLES:
+        check_columns(table, tables[table.name])
+
+
+def _replace_table(
+    cursor: psycopg.Cursor, table: TableSpec, rows: ArrowSource, target: Slice
+) -> tuple[TableChange, SliceDigest]:
+    if not _holds_rows(cursor, table, target):
+        written = copy_rows(cursor, table.name, table, rows, target)
+        return TableChange(inserted=written.rows, updated=0, deleted=0, rows=written.rows), written
+    incoming = f"incoming_{table.name}"
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {quote_name(incoming)} (LIKE {quote_name(table.name)}) ON COMMIT DROP".encode()
+    )
+    written = copy_rows(cursor, incoming, table, rows, target)
+    cursor.execute(f"CREATE UNIQUE INDEX ON {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
+    cursor.execute(f"ANALYZE {quote_name(incoming)}".encode())
+    counts = []
+    for statement in (delete_vanished(table), update_changed(table), insert_new(table)):
+        cursor.execute(statement.encode(), {"tenant": target.tenant_id, "date": target.date})
+        counts.append(cursor.rowcount)
+    deleted, updated, inserted = counts
+    return TableChange(inserted=inserted, updated=updated, deleted=deleted, rows=written.rows), written
+
+
+def _holds_rows(cursor: psycopg.Cursor, table: TableSpec, target: Slice) -> bool:
+    query = f"SELECT EXISTS (SELECT FROM {quote_name(table.name)} t WHERE {_in_slice(table)})"
+    cursor.execute(query.encode(), {"tenant": target.tenant_id, "date": target.date})
+    found = cursor.fetchone()
+    return bool(found and found[0])
+
+
+def _key_in_slice(table: TableSpec) -> tuple[str, ...]:
+    """Return the key without what is the same in the whole slice."""
+    return tuple(name for name in table.key if name not in ("tenant_id", table.date_column))
+
+
+def _in_slice(table: TableSpec) -> str:
+    return f"t.tenant_id = %(tenant)s AND t.{quote_name(table.date_column)} = %(date)s"
+
+
+def _same_row(table: TableSpec) -> str:
+    return " AND ".join(f"t.{quote_name(name)} = s.{quote_name(name)}" for name in _key_in_slice(table))
+
+
+def delete_vanished(table: TableSpec) -> str:
+    """Return the statement that deletes the slice's rows that the incoming table doesn't have."""
+    return (
+        f"DELETE FROM {quote_name(table.name)} t WHERE {_in_slice(table)}"
+        f" AND NOT EXISTS (SELECT FROM {quote_name('incoming_' + table.name)} s WHERE {_same_row(table)})"
+    )
+
+
+def update_changed(table: TableSpec) -> str:
+    """Return the statement that overwrites rows of which any compared column differs.
+
+    ``created_time`` stays where ``updated_time`` tells of the change. A table without it (rejects) holds for each row
+    when it first came to be as it is, so there every volatile column is written anew.
+    """
+    columns = {field.name for field in table.fields}
+    kept = {*table.key, *({_CREATED} if _UPDATED in columns else ())}
+    written = ", ".join(f"{quote_name(f.name)} = s.{quote_name(f.name)}" for f in table.fields if f.name not in kept)
+    return (
+        f"UPDATE {quote_name(table.name)} t SET {written} FROM {quote_name('incoming_' + table.name)} s"
+        f" WHERE {_in_slice(table)} AND {_same_row(table)}"
+        f" AND ({names(table.compared, 't.')}) IS DISTINCT FROM ({names(table.compared, 's.')})"
+    )
+
+
+def insert_new(table: TableSpec) -> str:
+    """Return the statement that inserts the incoming rows that the slice doesn't have."""
+    return (
+        f"INSERT INTO {quote_name(table.name)} ({names(table.fields)})"
+        f" SELECT {names(table.fields, 's.')} FROM {quote_name('incoming_' + table.name)} s"
+        f" WHERE NOT EXISTS (SELECT FROM {quote_name(table.name)} t WHERE {_in_slice(table)} AND {_same_row(table)})"
+    )
+
+
+def _write_ledger(
+    cursor: psycopg.Cursor, target: Slice, facts: LoadFacts, images: TableChange, digest: SliceDigest
+) -> None:
+    """Write the ledger's row; the same attempt told twice keeps its first row, which has what was really changed."""
+    row = {
+        "tenant_id": target.tenant_id,
+        "partition_date": target.date,
+        "run_id": facts.run_id,
+        "code_version": facts.code_version,
+        "started_time": facts.started,
+        "finished_time": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        "files_listed": facts.listed,
+        "files_accepted": facts.accepted,
+        "files_rejected": facts.rejected,
+        "rows_inserted": images.inserted,
+        "rows_updated": images.updated,
+        "rows_deleted": images.deleted,
+        "digest": digest.digest,
+    }
+    values = ", ".join(f"%({field.name})s" for field in LOAD.fields)
+    statement = f"INSERT INTO {quote_name(LOAD.name)} ({names(LOAD.fields)}) VALUES ({values}) ON CONFLICT DO NOTHING"
+    cursor.execute(statement.encode(), row)
