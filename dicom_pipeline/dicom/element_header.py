@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import (
     LENGTH_BYTES_16,
+    LENGTH_BYTES_32,
     dictionary_vr,
     is_group_length,
     is_private,
@@ -118,19 +119,25 @@ def readings(raw: bytes, position: int, encoding: Encoding) -> Iterator[ElementH
 
     An odd length is also tried as one byte more: some writers pad the value but do not count the pad.
     """
-    if len(raw) < SHORT_HEADER_BYTES:
+    if len(raw) < SHORT_HEADER_BYTES or _is_cut(raw):
         return
     book = regular(raw, position, encoding) or regular(raw, position, explicit_twin(encoding))
-    forms = [book] if book else []
-    forms += [
-        form._replace(may_end=not book)
-        for form in _forms(raw, position, encoding)
-        if book is None or form[:4] != book[:4]
-    ]
-    for header in forms:
-        yield header
-        if header.length & 1 and header.length != UNDEFINED_LENGTH:
-            yield header._replace(length=header.length + 1, may_end=False)
+    if book is not None:
+        yield from _with_pad(book)
+    for form in _forms(raw, position, encoding):
+        if form != book:
+            yield from _with_pad(form._replace(may_end=book is None))
+
+
+def _is_cut(raw: bytes) -> bool:
+    """Return whether the data ends within a header that has a VR of 32-bit length."""
+    return len(raw) < LONG_HEADER_BYTES and vr_length_bytes().get(raw[4:6]) == LENGTH_BYTES_32
+
+
+def _with_pad(header: ElementHeader) -> Iterator[ElementHeader]:
+    yield header
+    if header.length & 1 and header.length != UNDEFINED_LENGTH:
+        yield header._replace(length=header.length + 1, may_end=False)
 
 
 def _forms(raw: bytes, position: int, encoding: Encoding) -> Iterator[ElementHeader]:

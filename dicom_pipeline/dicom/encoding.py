@@ -14,6 +14,7 @@ from dicom_pipeline.dicom.element_header import (
     ENCODINGS,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
+    GROUP_LENGTH_BYTES,
     IMPLICIT_LITTLE,
     SHORT_HEADER_BYTES,
     TAG_BYTES,
@@ -33,7 +34,6 @@ from dicom_pipeline.dicom.source import Deadline, InflatedSource, Source
 
 PREAMBLE_BYTES = 128
 PREFIX = b"DICM"
-GROUP_BYTES = 2
 TRANSFER_SYNTAX_UID = 0x0002_0010
 
 _COMMAND_GROUP = 0x0000
@@ -73,13 +73,19 @@ def find_beginning(source: Source, deadline: Deadline) -> Beginning:
     command_set = _pass_group(source, first, _COMMAND_GROUP, deadline)
     meta = _pass_group(source, command_set.end, _FILE_META_GROUP, deadline)
     end = _pass_group(source, meta.end, _COMMAND_GROUP, deadline).end
-    length = meta.elements.get(_FILE_META_GROUP_LENGTH)
-    positions = [end]
-    if length is not None and length.length == TAG_BYTES:
-        stated = length.offset + TAG_BYTES + int.from_bytes(source.read(length.offset, TAG_BYTES), "little")
-        positions += [stated] if stated > end else []
+    positions = (end, *(stated for stated in _stated_ends(source, meta) if stated > end))
+    if source.ends_at(end) and len(positions) > 1:
+        raise HeaderError(Reason.UNREADABLE)
     uid = meta.elements.get(TRANSFER_SYNTAX_UID)
-    return Beginning(tuple(positions), uid_text(source, uid.offset, uid.length) if uid else None)
+    return Beginning(positions, uid_text(source, uid.offset, uid.length) if uid else None)
+
+
+def _stated_ends(source: Source, meta: _Group) -> Iterator[int]:
+    """Yield where the File Meta Information ends by its group length, if it has one."""
+    header = meta.elements.get(_FILE_META_GROUP_LENGTH)
+    if header is not None and header.length == GROUP_LENGTH_BYTES:
+        end = header.offset + header.length
+        yield end + int.from_bytes(source.read(header.offset, header.length), "little")
 
 
 def uid_text(source: Source, offset: int, length: int) -> str | None:
@@ -138,21 +144,29 @@ def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -
 
 def _group_element(source: Source, raw: bytes, position: int) -> ElementHeader:
     """Return the reading of a header whose value is followed by the same group, else by a data set, else any."""
-    headers = [
-        header
-        for header in readings(raw, position, EXPLICIT_LITTLE)
-        if header.length != UNDEFINED_LENGTH and fits(source, header)
-    ]
-    if not headers:
-        raise HeaderError(Reason.UNREADABLE)
+    headers = (h for h in readings(raw, position, EXPLICIT_LITTLE) if h.length != UNDEFINED_LENGTH and fits(source, h))
+    by_the_book = regular(raw, position, EXPLICIT_LITTLE)
+    others = []
     for header in headers:
         following = source.peek(header.offset + header.length)
-        if len(following) >= SHORT_HEADER_BYTES and following[:GROUP_BYTES] == raw[:GROUP_BYTES]:
+        if _is_of_group(following, header.tag, ascending=header != by_the_book):
             return header
-    for header in headers:
+        others.append(header)
+    for header in others:
         if any(begins(source, header.offset + header.length, encoding) for encoding in ENCODINGS):
             return header
-    return headers[0 if regular(raw, position, EXPLICIT_LITTLE) else -1]
+    honest = [header for header in others if header.may_end]
+    if not honest:
+        raise HeaderError(Reason.UNREADABLE)
+    return honest[0 if by_the_book else -1]
+
+
+def _is_of_group(raw: bytes, tag: int, *, ascending: bool) -> bool:
+    """Return whether a header of the tag's group stands here; ``ascending`` keeps out values that look like one."""
+    if len(raw) < SHORT_HEADER_BYTES:
+        return False
+    following = tag_of(raw, EXPLICIT_LITTLE)
+    return following >> 16 == tag >> 16 and dictionary_vr(following) is not None and (following > tag or not ascending)
 
 
 def starts(source: Source, beginning: Beginning) -> tuple[Source, Iterator[tuple[int, Encoding]]]:
