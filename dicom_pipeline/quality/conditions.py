@@ -17,7 +17,10 @@ Condition: TypeAlias = Callable[[pa.RecordBatch], pa.BooleanArray]
 
 
 class RowConditions:
-    """Counts the rows that meet each condition, and samples their SOP Instance UIDs."""
+    """Counts the rows that meet each condition, and samples their series.
+
+    Series, because the tables hold their hash: whoever reads the finding can look the rows up.
+    """
 
     def __init__(self, check: str, conditions: Mapping[str, Condition]) -> None:
         self._check = check
@@ -36,7 +39,7 @@ class RowConditions:
             any_of_them = pc.or_(any_of_them, wrong)
         self._rows += batch.num_rows
         self._offending += any_of_them.true_count
-        self._sample.add(batch.column("sop_uid").filter(any_of_them))
+        self._sample.add(batch.column("series_uid").filter(any_of_them))
 
     def findings(self) -> Findings:
         """Report the number of rows, of offending rows, and by each condition that was met."""

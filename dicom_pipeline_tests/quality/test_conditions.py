@@ -9,10 +9,10 @@ from dicom_pipeline_tests.quality.staged import good_row, hashes, judged
 def test_counts_rows_by_condition_and_each_row_once() -> None:
     masks = {"odd": [False, True, None], "late": [False, True, True], "never": [False, False, False]}
     rule = RowConditions("dates_plausible", {name: lambda _, mask=mask: pa.array(mask) for name, mask in masks.items()})
-    rows = [good_row(n) for n in range(3)]
+    rows = [good_row(n, series_uid=f"1.{n}") for n in range(3)]
     found = judged(rule, rows, batch_size=3)
     assert found.counts == {"rows": 3, "odd": 1, "late": 2, "offending": 2}
-    assert found.uid_hashes == hashes(rows[1]["sop_uid"], rows[2]["sop_uid"])
+    assert found.uid_hashes == hashes("1.1", "1.2")
     assert not found.passed
 
 

@@ -70,6 +70,6 @@ def test_other_shapes_fail(row, condition: str) -> None:
     assert not found.passed
 
 
-def test_offending_instances_are_named_by_hash() -> None:
-    row = good_row(7, patient_id="x" * 65)
-    assert found_in(good_row(1), row).uid_hashes == hashes(row["sop_uid"])
+def test_offending_series_are_named_by_hash() -> None:
+    row = good_row(7, patient_id="x" * 65, series_uid="1.7")
+    assert found_in(good_row(1), row).uid_hashes == hashes("1.7")

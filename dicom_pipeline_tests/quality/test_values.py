@@ -54,13 +54,13 @@ def test_good_rejected_and_no_rows_pass(name: str) -> None:
     ],
 )
 def test_bad_rows_warn(rule: str, changes, condition: str) -> None:
-    bad = good_row(9, **changes)
+    bad = good_row(9, **({"series_uid": "1.9"} | changes))
     found = judged(RULES[rule](), [good_row(1), bad, good_row(2)])
     assert found.check == rule
     assert not found.passed
     assert found.severity is Severity.WARN
     assert found.counts == {"rows": 3, condition: 1, "offending": 1}
-    assert found.uid_hashes == hashes(bad["sop_uid"])
+    assert found.uid_hashes == hashes(bad["series_uid"])
 
 
 @pytest.mark.parametrize(
