@@ -126,7 +126,7 @@ def parse_charsets(value: bytes) -> tuple[str, ...]:
     stand-alone sets in the second place or later count for nothing. An empty value field yields no sets at all.
 
     Args:
-        value: The value field, values separated by a backslash.
+        value: The value field, values separated by a backslash; only the first 1024 bytes of it are looked at.
     """
     return _parse(value[:_LONGEST_LIST])
 

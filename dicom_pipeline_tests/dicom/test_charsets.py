@@ -187,6 +187,10 @@ class TestCodeExtensions:
     def test_katakana_in_the_upper_half_stands_beside_kanji_in_the_lower(self) -> None:
         assert decode_text(KANJI + b";3\xd4;3", "LO", ("ISO 2022 IR 13", "ISO 2022 IR 87")) == "山ﾔ山"
 
+    def test_the_lower_half_outlives_a_change_of_the_upper_half(self) -> None:
+        value = KANJI + b";3" + KATAKANA + b"\xd4;3"
+        assert decode_text(value, "LO", ("ISO 2022 IR 6", "ISO 2022 IR 87")) == "山ﾔ山"
+
     @pytest.mark.parametrize("delimiter", ["\\", "^", "=", "\t", "\n", "\f", "\r"])
     def test_a_delimiter_brings_back_the_first_set(self, delimiter: str) -> None:
         value = b"\x1b-F\xc4" + delimiter.encode() + b"\xc4"
@@ -256,5 +260,5 @@ def test_values_without_escape_sequences_read_as_pydicom_reads_them(name: str, v
     assert decode_text(value, "LO", parse_charsets(name.encode())) == pydicom_text(value, name)
 
 
-def test_an_endless_declaration_costs_nothing() -> None:
-    assert parse_charsets(b"ISO_IR 100" + b"\\" * (1 << 20)) == ("ISO_IR 100",)
+def test_of_an_endless_declaration_only_the_beginning_is_read() -> None:
+    assert parse_charsets(b"ISO_IR 100" + b"\\" * (1 << 20) + b"ISO 2022 IR 87") == ("ISO_IR 100",)

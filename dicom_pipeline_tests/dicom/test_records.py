@@ -331,12 +331,18 @@ class TestOrder:
         assert outcome.field == defective[0].keyword
 
     def test_findings_follow_the_order_of_judgement(self) -> None:
-        values = {"StudyTime": "x", "PatientName": "x" * 65, "Rows": b"\1", "ContentTime": "y", "SeriesNumber": "z"}
+        values = {
+            "StudyTime": "x",
+            "PatientName": "x" * 65,
+            "InstanceNumber": "1.0",
+            "ContentTime": "y",
+            "SeriesNumber": "z",
+        }
         assert [f.field for f in findings_of(values, NULL)] == [
             "PatientName",
             "StudyTime",
             "ContentTime",
-            "Rows",
+            "InstanceNumber",
             "SeriesNumber",
         ]
 

@@ -270,7 +270,7 @@ def test_decimals_keep_every_finite_number(number: float) -> None:
 @pytest.mark.parametrize("tail", ["", "x", ".", "e", "e5x"])
 @pytest.mark.parametrize("digit", ["0", "7"])
 def test_many_digits_are_read_in_linear_time(digit: str, tail: str) -> None:
-    text = digit * (1 << 16) + tail
+    text = digit * (1 << 14) + tail
     started = perf_counter()
     parse_integer(text)
     parse_decimal(text)
