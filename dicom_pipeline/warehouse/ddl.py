@@ -9,8 +9,6 @@ a load costs the same in year twenty as in year one. Partitions are made by a fu
 rights, because PostgreSQL lets only a table's owner attach them and a loading role should own nothing.
 """
 
-import datetime as dt
-
 from dicom_pipeline.dicom.fields import IMAGE, STATE, Field, Kind, TableSpec
 
 PARTITIONED: tuple[TableSpec, ...] = (IMAGE, STATE)
@@ -80,11 +78,6 @@ def add_column(table: TableSpec, field: Field) -> list[str]:
         f"ALTER TABLE {quote_name(table.name)} ADD COLUMN {column_definition(field)}",
         f"COMMENT ON COLUMN {place} IS {quote_text(field.comment)}",
     ]
-
-
-def partition_name(table: TableSpec, date: dt.date) -> str:
-    """Return the name of the monthly partition that holds ``date``, such as ``dicom_image_meta_y2024m01``."""
-    return f"{table.name}_y{date.year:04d}m{date.month:02d}"
 
 
 def partition_function_body(schema: str) -> str:

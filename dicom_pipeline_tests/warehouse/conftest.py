@@ -22,7 +22,7 @@ class Database:
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True)
 
-    def query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple]:
+    def query(self, statement: str, parameters: tuple[object, ...] | None = None) -> list[tuple]:
         with self.connect() as connection:
             return connection.execute(statement, parameters).fetchall()
 

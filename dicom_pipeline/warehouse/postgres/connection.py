@@ -65,8 +65,10 @@ def connect(url: WarehouseUrl) -> psycopg.Connection:
 
 
 def _reason(error: psycopg.Error) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    """Return what the last host tried had to say, without libpq's preamble and its questions."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    told = [line for line in lines if "failed: " in line] or lines
+    return told[-1].rpartition("failed: ")[2].removeprefix("FATAL:").strip()
 
 
 def _any(phrases: tuple[str, ...], reason: str) -> bool:

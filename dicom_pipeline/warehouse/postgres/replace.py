@@ -31,18 +31,18 @@ def replace_slice(
 ) -> dict[str, TableChange]:
     """Make the slice hold exactly ``tables`` and write the ledger, in one transaction; see the Warehouse protocol.
 
-    The partitions are made before it, each in a moment of its own: an empty partition that a failed load leaves behind
+    The partitions are made before it, in a moment of their own: an empty partition that a failed load leaves behind
     changes no table's content.
     """
     _check_tables(tables)
-    for table in PARTITIONED:
-        connection.execute(f"SELECT {PARTITION_FUNCTION}(%s, %s)".encode(), (table.name, target.date))
+    with connection.transaction(), connection.cursor() as cursor:
+        _begin(cursor)
+        for table in PARTITIONED:
+            cursor.execute(f"SELECT {PARTITION_FUNCTION}(%s, %s)".encode(), (table.name, target.date))
     changes: dict[str, TableChange] = {}
     digest = SliceDigest(0, "")
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        for limit in _LIMITS:
-            cursor.execute(limit.encode())
+        _begin(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(target),))
         for table in SLICE_TABLES:
             changes[table.name], written = _replace_table(cursor, table, tables[table.name], target)
@@ -55,6 +55,12 @@ def lock_key(target: Slice) -> int:
     """Return the slice's advisory lock: a signed 64-bit number, the same in every version and on every machine."""
     name = f"dicom-pipeline\0{target.tenant_id}\0{target.date.isoformat()}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+
+
+def _begin(cursor: psycopg.Cursor) -> None:
+    """Fix what a server's or role's defaults could change: each statement sees what others committed before it."""
+    for setting in ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE", *_LIMITS):
+        cursor.execute(setting.encode())
 
 
 def _check_tables(tables: Mapping[str, ArrowSource]) -> None:
