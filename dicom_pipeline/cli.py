@@ -179,7 +179,12 @@ def warehouse() -> None:
 def _embedded(home: Path | None) -> "EmbeddedPostgres":
     from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 
-    return EmbeddedPostgres(_settings(home, None).home / "postgres")
+    return EmbeddedPostgres(_settings(home, None).home)
+
+
+def _echo_status(server: "EmbeddedPostgres") -> None:
+    status = server.status()
+    click.echo(f"{status.state}: {status.url or status.data_directory}")
 
 
 @warehouse.command()
@@ -195,7 +200,7 @@ def start(home: Path | None) -> None:
     """Start the embedded server."""
     server = _embedded(home)
     server.start()
-    click.echo(server.status())
+    _echo_status(server)
 
 
 @warehouse.command()
@@ -204,14 +209,14 @@ def stop(home: Path | None) -> None:
     """Stop the embedded server."""
     server = _embedded(home)
     server.stop()
-    click.echo(server.status())
+    _echo_status(server)
 
 
 @warehouse.command()
 @_home_option
 def status(home: Path | None) -> None:
     """Say whether the embedded server runs."""
-    click.echo(_embedded(home).status())
+    _echo_status(_embedded(home))
 
 
 @warehouse.command(context_settings={"ignore_unknown_options": True})

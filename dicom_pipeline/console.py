@@ -6,7 +6,7 @@ and nothing of a patient is known here.
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,7 +52,7 @@ class LoadWatcher:
 
     def note(self, text: str) -> None:
         """Say something about the load as a whole."""
-        self._console.print(text)
+        self._say(text)
 
     def begin(self, dates: int) -> None:
         """Say how many dates there are."""
@@ -65,9 +65,12 @@ class LoadWatcher:
         self._files += outcome.listing.files if outcome.listing else 0
         self._bar.update(self._task, advance=1, files=self._files)
         if outcome.error is not None:
-            self._console.print(f"{outcome.date}: FAILED: {outcome.error}", markup=False)
+            self._say(f"{outcome.date}: FAILED: {outcome.error}")
         elif not self._console.is_terminal:
-            self._console.print(f"{self._done}/{self._total} {outcome.date}: {_counts(outcome)}", markup=False)
+            self._say(f"{self._done}/{self._total} {outcome.date}: {_counts(outcome)}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
 
 
 class FileCounter:
@@ -108,12 +111,7 @@ def print_load_report(report: LoadReport) -> None:
     console.print(_dates_table(shown))
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
-    totals = report.as_json()
-    table = Table("what", "count", title=f"{report.tenant} → {report.warehouse}", title_justify="left")
-    table.columns[1].justify = "right"
-    for name, count in _totals(totals):
-        table.add_row(name, f"{count:,}" if isinstance(count, int) else str(count))
-    console.print(table)
+    print_rows(f"{report.tenant} in {report.warehouse}", _totals(report.as_json()))
 
 
 def _dates_table(outcomes: list[DateOutcome]) -> Table:
@@ -154,10 +152,12 @@ def _totals(report: dict[str, Any]) -> list[tuple[str, int | float]]:
     ]
 
 
-def print_rows(title: str, rows: list[tuple[str, Any]]) -> None:
-    """Print a small table of names and values."""
-    table = Table("what", "count", title=title, title_justify="left")
+def print_rows(title: str, rows: Sequence[tuple[str, int | float]]) -> None:
+    """Print a small table of names and values below its title."""
+    console = Console(highlight=False)
+    console.print(title, markup=False, soft_wrap=True)
+    table = Table("what", "count")
     table.columns[1].justify = "right"
     for name, value in rows:
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    Console(highlight=False).print(table)
+    console.print(table)

@@ -68,7 +68,7 @@ def load_assets(
             staging=staging.staging,
             extractor=extractor,
             warehouse=warehouse.client(),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
             reject_limit=settings.reject_limit,
         )

@@ -186,11 +186,11 @@ class DateLoader:
             rejected += batch.num_rows - here
         return accepted, rejected
 
-    def slice_tables(self, date: dt.date) -> dict[str, pa.RecordBatchReader | pa.Table]:
+    def slice_tables(self, date: dt.date) -> dict[str, pa.RecordBatchReader]:
         """Return the rows of every table of the slice, from the staged metadata."""
         return {
             IMAGE.name: image_rows(self._metadata(date)),
-            STATE.name: state_rows(self._metadata(date)),
+            STATE.name: state_rows(self._metadata(date)).to_reader(),
             REJECT.name: reject_rows(self._metadata(date), self.tenant, date, self.run_id, self.clock),
         }
 

@@ -4,7 +4,6 @@ Scope: from settings to ``dg.Definitions``; the command, the code location and t
 override by arguments. Nothing is opened: a code location loads without archive, staging or warehouse.
 """
 
-import datetime as dt
 import os
 import warnings
 from collections.abc import Mapping
@@ -64,7 +63,7 @@ def build_definitions(
 
 
 def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:
-    partitions = partitions_of(archive, dt.datetime.now(dt.UTC).date())
+    partitions = partitions_of(archive)
     load = load_assets(archive, settings, partitions, observer)
     overview = overview_asset(archive)
     assets = [load, overview]

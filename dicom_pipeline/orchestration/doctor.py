@@ -81,7 +81,7 @@ def _archive(archive: Archive) -> Line:
 
 def _warehouse(settings: Settings) -> Iterator[Line]:
     try:
-        url = settings.warehouse or EmbeddedPostgres(settings.home.absolute() / "postgres").start()
+        url = settings.warehouse or EmbeddedPostgres(settings.home).start()
         warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
         yield Line(True, "warehouse", f"{warehouse.display_url} reachable, {warehouse.server_version()}")
     except PipelineError as error:

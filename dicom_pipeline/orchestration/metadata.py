@@ -97,7 +97,7 @@ def extraction_metadata(summary: MetadataSummary) -> MetadataValues:
         "accepted": summary.accepted,
         "rejected": summary.rejected,
         **reasons,
-        "bytes": summary.bytes_listed,
+        "bytes": summary.bytes,
         "seconds": round(summary.seconds, 3),
         "files_per_second": round(summary.files_per_second, 1),
     }

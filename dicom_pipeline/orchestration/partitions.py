@@ -10,11 +10,12 @@ import dagster as dg
 from dicom_pipeline.settings import Archive
 
 
-def partitions_of(archive: Archive, today: dt.date) -> dg.DailyPartitionsDefinition:
+def partitions_of(archive: Archive, today: dt.date | None = None) -> dg.DailyPartitionsDefinition:
     """Return the archive's daily partitions, from its start date to today, or to its last date if that is later.
 
     Files do carry study dates in the future; a partition must exist for them to be loaded and noticed.
     """
+    today = today or dt.datetime.now(dt.UTC).date()
     ahead = max(0, (archive.last_date - today).days) if archive.last_date else 0
     return dg.DailyPartitionsDefinition(start_date=archive.first_partition.isoformat(), end_offset=1 + ahead)
 

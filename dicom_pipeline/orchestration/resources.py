@@ -83,7 +83,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             WarehouseUnavailable: It cannot be reached.
         """
         if self._client is None:
-            url = self.url or EmbeddedPostgres(Path(self.home) / "postgres").start()
+            url = self.url or EmbeddedPostgres(Path(self.home)).start()
             client = create_warehouse(url, allow_schema_evolution=self.allow_schema_evolution)
             client.prepare()
             self._client = client
