@@ -1,0 +1,138 @@
+"""From listed files to rows of ``dicom_metadata``, a batch of files at a time.
+
+Scope: the interface every reader of headers implements, and the reader behind it that goes file by file through
+pydicom. The interface is at the level of batches because a reader that works on columns gains nothing from one file.
+Which process calls it, and what happens when that process dies, is in ``extraction.py``.
+"""
+
+import datetime as dt
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import pyarrow as pa
+
+from dicom_pipeline.archive.entries import ArchiveStore, FileEntry
+from dicom_pipeline.archive.local import LocalStore
+from dicom_pipeline.archive.problems import problem_of
+from dicom_pipeline.dicom.header import HeaderError, HeaderReader
+from dicom_pipeline.dicom.reasons import Reason
+from dicom_pipeline.dicom.records import OnInvalidValue, Rejection, build_record
+from dicom_pipeline.errors import ConfigurationError
+from dicom_pipeline.tables.rows import Outcome, metadata_batch
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """What all files of one extraction have in common; small and picklable, it travels to the worker processes.
+
+    Attributes:
+        root: The archive's root; entries' paths are relative to it.
+        tenant_id: The archive's tenant.
+        policy: What becomes of a file whose optional value is invalid.
+        clock: The run's one clock reading, naive UTC.
+    """
+
+    root: str
+    tenant_id: str
+    policy: OnInvalidValue
+    clock: dt.datetime
+
+    def store(self) -> ArchiveStore:
+        """Return the store behind ``root``."""
+        return LocalStore(self.root)
+
+
+class MetadataReader(Protocol):
+    """Turns listed files into rows. Picklable; one instance is used by one thread at a time."""
+
+    def read_batch(self, files: Sequence[FileEntry], job: ReadJob) -> pa.RecordBatch:
+        """Return one row of ``metadata_schema()`` for each file, in their order, whatever the files are.
+
+        A file that cannot be taken is a rejected row; nothing about a file's content or place is raised.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PydicomMetadataReader:
+    """Reads file by file through pydicom: slow, and right on everything; the measure for faster readers.
+
+    Attributes:
+        file_seconds: Time one file's header may take before the file is rejected as ``LimitExceeded``.
+    """
+
+    file_seconds: float = 10.0
+
+    def read_batch(self, files: Sequence[FileEntry], job: ReadJob) -> pa.RecordBatch:
+        """See ``MetadataReader``."""
+        from dicom_pipeline.dicom.pydicom_reader import PydicomReader
+
+        store, headers = job.store(), PydicomReader(self.file_seconds)
+        outcomes = [_outcome(entry, job, store, headers) for entry in files]
+        try:
+            return metadata_batch(files, outcomes)
+        except Exception:
+            return metadata_batch(files, [_storable(*pair) for pair in zip(files, outcomes, strict=True)])
+
+
+_READERS = {"auto": PydicomMetadataReader, "pydicom": PydicomMetadataReader}
+
+
+def reader_named(name: str) -> MetadataReader:
+    """Return the reader called ``name``; ``auto`` is the fastest there is.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+    """
+    try:
+        return _READERS[name]()
+    except KeyError:
+        raise ConfigurationError(f"unknown reader {name!r}: use one of {', '.join(_READERS)}") from None
+
+
+def _outcome(entry: FileEntry, job: ReadJob, store: ArchiveStore, headers: HeaderReader) -> Outcome:
+    """Read one file; every failure becomes the rejection that names it."""
+    if entry.problem is not None:
+        return Rejection(Reason(entry.problem))
+    try:
+        with store.open(entry.path) as stream:
+            return _read_open_file(stream, entry, job, headers)
+    except HeaderError as error:
+        return Rejection(error.reason)
+    except OSError as error:
+        return Rejection(Reason(problem_of(error)))
+    except MemoryError:
+        return Rejection(Reason.LIMIT_EXCEEDED)
+    except Exception:
+        # Whatever a hostile file provokes beyond what the header reader foresaw. Neither the exception nor its text
+        # leaves this place: it may quote the file.
+        return Rejection(Reason.UNREADABLE)
+
+
+def _read_open_file(stream: BinaryIO, entry: FileEntry, job: ReadJob, headers: HeaderReader) -> Outcome:
+    before = os.fstat(stream.fileno())
+    if not stat.S_ISREG(before.st_mode):
+        return Rejection(Reason.NOT_A_FILE)
+    if _differs(before, entry):
+        return Rejection(Reason.CHANGED)
+    header = headers.read(stream, before.st_size)
+    if _differs(os.fstat(stream.fileno()), entry):
+        # Somebody wrote while we read: the values may be of two versions.
+        return Rejection(Reason.CHANGED)
+    return build_record(header, tenant_id=job.tenant_id, file_size=before.st_size, policy=job.policy, clock=job.clock)
+
+
+def _differs(found: os.stat_result, entry: FileEntry) -> bool:
+    size_differs = entry.size is not None and entry.size != found.st_size
+    return size_differs or (entry.mtime_ns is not None and entry.mtime_ns != found.st_mtime_ns)
+
+
+def _storable(entry: FileEntry, outcome: Outcome) -> Outcome:
+    """Return the outcome, or a rejection if its values cannot stand in the columns."""
+    try:
+        metadata_batch([entry], [outcome])
+    except Exception:
+        return Rejection(Reason.UNREADABLE)
+    return outcome

@@ -1,0 +1,83 @@
+"""Rows of ``dicom_metadata``: made of records and rejections, and turned from accepted into rejected.
+
+Scope: the one place that knows how a row of ``metadata_schema()`` is filled, so that a rejected row looks the same
+whoever rejects it: every value column NULL, and path, outcome, reason, field and file size telling the rest. No
+files, no rules about values.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from dicom_pipeline.archive.entries import FileEntry
+from dicom_pipeline.archive.paths import display_path
+from dicom_pipeline.dicom.fields import HEADER_FIELDS
+from dicom_pipeline.dicom.reasons import Reason
+from dicom_pipeline.dicom.records import Finding, Record, Rejection
+from dicom_pipeline.tables.schemas import metadata_schema
+
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+
+Outcome: TypeAlias = Record | Rejection
+
+_VALUE_COLUMNS = frozenset(f.name for f in HEADER_FIELDS)
+_NO_VALUES: tuple[object, ...] = (None,) * len(HEADER_FIELDS)
+
+
+def metadata_batch(entries: Sequence[FileEntry], outcomes: Sequence[Outcome]) -> pa.RecordBatch:
+    """Return one row for each entry, in their order.
+
+    Raises:
+        pa.ArrowException, ValueError, TypeError, OverflowError: A record holds a value its column cannot.
+    """
+    rejections = [outcome if isinstance(outcome, Rejection) else None for outcome in outcomes]
+    values = [outcome.values if isinstance(outcome, Record) else _NO_VALUES for outcome in outcomes]
+    columns: list[Sequence[object]] = [
+        [display_path(entry.path) for entry in entries],
+        [ACCEPTED if rejection is None else REJECTED for rejection in rejections],
+        [None if rejection is None else rejection.reason.value for rejection in rejections],
+        [None if rejection is None else rejection.field for rejection in rejections],
+        [entry.size for entry in entries],
+        *(zip(*values, strict=True) if values else ((),) * len(HEADER_FIELDS)),
+        [_findings(outcome.findings) if isinstance(outcome, Record) else [] for outcome in outcomes],
+    ]
+    schema = metadata_schema()
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def reject_where(
+    batch: pa.RecordBatch,
+    mask: pa.BooleanArray,
+    reason: Reason,
+    field: str | None,
+    findings: Sequence[Finding] = (),
+) -> pa.RecordBatch:
+    """Return the batch with the rows under ``mask`` (no NULLs in it) turned into rejected rows, the others as they are.
+
+    Args:
+        batch: Rows of ``metadata_schema()``.
+        mask: One boolean a row; true rejects it.
+        reason: Why, for all of them.
+        field: Keyword of the attribute that was the reason, if one was.
+        findings: What the rejected rows' findings become.
+    """
+    if not mask.true_count:
+        return batch
+    import pyarrow.compute as pc
+
+    written = {"outcome": REJECTED, "reason": reason.value, "field": field, "findings": _findings(findings)}
+    columns = []
+    for column, column_field in zip(batch.columns, batch.schema, strict=True):
+        if column_field.name in written or column_field.name in _VALUE_COLUMNS:
+            replacement = pa.scalar(written.get(column_field.name), column_field.type)
+            columns.append(pc.if_else(mask, replacement, column))
+        else:
+            columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    return [{"field": finding.field, "reason": finding.reason.value} for finding in findings]
