@@ -34,10 +34,11 @@ SERVER_SETTINGS: dict[str, str] = {
     # nobody but this machine's owner of the socket directory
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    # nothing of a row or a statement in the log
+    # nothing of a row or a statement in the log: sessions' errors go to their clients only, since even their first line
+    # may repeat a value, and what the server says of itself comes without details
+    "log_min_messages": "log",
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
-    "log_min_messages": "warning",
     "log_statement": "none",
     "log_min_duration_statement": "-1",
     "log_parameter_max_length": "0",
