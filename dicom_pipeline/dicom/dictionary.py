@@ -11,6 +11,8 @@ LENGTH_BYTES_16 = 2
 LENGTH_BYTES_32 = 4
 
 _FIRST_PRIVATE_GROUP = 0x0009
+_CATCH_ALL_GROUPS = (0x1000, 0x1010)
+"""Retired groups in which nearly any element counts as a repeating one: no help in telling tags from chance bytes."""
 
 
 @cache
@@ -34,6 +36,8 @@ def dictionary_vr(tag: int) -> str | None:
 
     if is_group_length(tag):
         return "UL"
+    if tag >> 16 in _CATCH_ALL_GROUPS:
+        return None
     try:
         return str(dictionary_VR(tag))
     except KeyError:

@@ -166,20 +166,24 @@ def leads_on(source: Source, header: ElementHeader, encoding: Encoding, *, neste
     tag = tag_of(raw, encoding)
     if tag >> 16 == ITEM_GROUP:
         return nested
-    return tag > header.tag and _may_begin(source, raw, end, encoding)
+    return tag > header.tag and _may_begin(source, raw, end, encoding, strictly=not header.may_end)
 
 
-def _may_begin(source: Source, raw: bytes, position: int, encoding: Encoding) -> bool:
-    """Return whether an element may stand here: its tag is known, or its header is regular and its value fits."""
+def _may_begin(source: Source, raw: bytes, position: int, encoding: Encoding, *, strictly: bool) -> bool:
+    """Return whether an element may stand here: its tag is known, or its header is regular and its value fits.
+
+    ``strictly``: all of that.
+    """
     tag = tag_of(raw, encoding)
-    candidates = list(readings(raw, position, encoding))
+    book = regular(raw, position, encoding)
+    is_regular = book is not None and fits(source, book)
     if is_group_length(tag):
-        return any(candidate.length == GROUP_LENGTH_BYTES for candidate in candidates)
-    if dictionary_vr(tag) is not None:
-        return True
-    if not is_private(tag):
-        candidates = [candidate for candidate in candidates if candidate == regular(raw, position, encoding)]
-    return any(fits(source, candidate) for candidate in candidates)
+        return any(header.length == GROUP_LENGTH_BYTES for header in readings(raw, position, encoding))
+    if strictly:
+        return is_regular and (dictionary_vr(tag) is not None or (encoding.explicit and is_private(tag)))
+    if is_private(tag):
+        return any(fits(source, header) for header in readings(raw, position, encoding))
+    return is_regular or dictionary_vr(tag) is not None
 
 
 def fits(source: Source, header: ElementHeader) -> bool:

@@ -144,29 +144,28 @@ def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -
 
 def _group_element(source: Source, raw: bytes, position: int) -> ElementHeader:
     """Return the reading of a header whose value is followed by the same group, else by a data set, else any."""
-    headers = (h for h in readings(raw, position, EXPLICIT_LITTLE) if h.length != UNDEFINED_LENGTH and fits(source, h))
-    by_the_book = regular(raw, position, EXPLICIT_LITTLE)
-    others = []
-    for header in headers:
-        following = source.peek(header.offset + header.length)
-        if _is_of_group(following, header.tag, ascending=header != by_the_book):
-            return header
-        others.append(header)
-    for header in others:
-        if any(begins(source, header.offset + header.length, encoding) for encoding in ENCODINGS):
-            return header
-    honest = [header for header in others if header.may_end]
-    if not honest:
+    headers = [h for h in readings(raw, position, EXPLICIT_LITTLE) if h.length != UNDEFINED_LENGTH and fits(source, h)]
+    book = regular(raw, position, EXPLICIT_LITTLE)
+    for candidates in (headers[:1] if book else [], headers):
+        for header in candidates:
+            if _is_followed_by_its_group(source, header, ascending=header != book):
+                return header
+        for header in candidates:
+            if any(begins(source, header.offset + header.length, encoding) for encoding in ENCODINGS):
+                return header
+    headers = [header for header in headers if header.may_end]
+    if not headers:
         raise HeaderError(Reason.UNREADABLE)
-    return honest[0 if by_the_book else -1]
+    return headers[0 if book else -1]
 
 
-def _is_of_group(raw: bytes, tag: int, *, ascending: bool) -> bool:
-    """Return whether a header of the tag's group stands here; ``ascending`` keeps out values that look like one."""
+def _is_followed_by_its_group(source: Source, header: ElementHeader, *, ascending: bool) -> bool:
+    """Return whether another element of the group follows; ``ascending`` keeps out values that look like one."""
+    raw = source.peek(header.offset + header.length)
     if len(raw) < SHORT_HEADER_BYTES:
         return False
-    following = tag_of(raw, EXPLICIT_LITTLE)
-    return following >> 16 == tag >> 16 and dictionary_vr(following) is not None and (following > tag or not ascending)
+    tag = tag_of(raw, EXPLICIT_LITTLE)
+    return tag >> 16 == header.tag >> 16 and dictionary_vr(tag) is not None and (tag > header.tag or not ascending)
 
 
 def starts(source: Source, beginning: Beginning) -> tuple[Source, Iterator[tuple[int, Encoding]]]:

@@ -34,7 +34,7 @@ from dicom_pipeline.dicom.source import Deadline, Source
 PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 """Float, Double Float and (integer) Pixel Data: the walk ends here."""
 
-MAX_DEPTH = 1 << 18
+MAX_DEPTH = 1 << 14
 """Sequences and items of undefined length that may be open at once."""
 
 _STEPS_BETWEEN_CHECKS = 256
@@ -185,7 +185,7 @@ class Walk:
         state = self._state
         if tag > state.last_tag:
             return True
-        if tag < _FIRST_DATA_SET_TAG or (state.stray_seen and tag < state.last_tag):
+        if tag < _FIRST_DATA_SET_TAG or (state.on_top and state.stray_seen and tag < state.last_tag):
             return False
         return dictionary_vr(tag) is not None or is_private(tag)
 
