@@ -77,11 +77,7 @@ class ArchiveIndex:
             tempfile.TemporaryFile(dir=self._path.parent) as spill,
             IndexWriter(spill) as writer,
         ):
-            known, usable = self._known()
-            update = _Update(known, read_dates, writer)
-            for entries in _batches(store.walk(""), _LISTED_AT_ONCE):
-                update.take(entries)
-            change = update.finish()
+            change, usable = self._compare(store, read_dates, writer)
             if change.dates_touched or not usable:
                 self._replace(writer)
         return change
@@ -134,12 +130,19 @@ class ArchiveIndex:
         except (FileNotFoundError, IndexFileError):
             raise ArchiveError("the archive's index of dates is missing or damaged: update the index") from None
 
-    def _known(self) -> tuple[KnownEntries, bool]:
-        """Return what the index knows, and whether there is a usable one."""
+    def _compare(self, store: ArchiveStore, read_dates: ReadDates, writer: IndexWriter) -> tuple[IndexChange, bool]:
+        """Pass the whole listing to the writer; return what has changed, and whether there was a usable index.
+
+        What was known is forgotten on return: memory for it and for the writing is not needed at the same time.
+        """
         try:
-            return KnownEntries.load(self._path), True
+            known, usable = KnownEntries.load(self._path), True
         except (FileNotFoundError, IndexFileError):
-            return KnownEntries.none(), False
+            known, usable = KnownEntries.none(), False
+        update = _Update(known, read_dates, writer)
+        for entries in _batches(store.walk(""), _LISTED_AT_ONCE):
+            update.take(entries)
+        return update.finish(), usable
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

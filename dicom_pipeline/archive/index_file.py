@@ -72,10 +72,17 @@ def read_batches(
     Raises:
         IndexFileError: A page is damaged.
     """
+    wanted = range(file.num_row_groups) if groups is None else groups
+    missing = sum(file.metadata.row_group(group).num_rows for group in wanted)
     try:
-        yield from file.iter_batches(_ROW_GROUP, row_groups=groups, columns=columns, use_threads=False)
+        for batch in file.iter_batches(_ROW_GROUP, row_groups=wanted, columns=columns, use_threads=False):
+            missing -= batch.num_rows
+            yield batch
     except (pa.ArrowException, OSError) as error:
         raise IndexFileError from error
+    if missing:
+        # The checksums cover the values of a page, not the number of them.
+        raise IndexFileError
 
 
 def groups_with(file: "pq.ParquetFile", date: dt.date | None) -> list[int]:

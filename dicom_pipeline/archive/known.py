@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.archive.index_file import IndexFileError, open_index, read_batches
+from dicom_pipeline.archive.index_file import open_index, read_batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +69,6 @@ class KnownEntries:
                 days = batch.column("study_date").cast(pa.int32()).fill_null(_UNDATED - _EPOCH)
                 ordinals[rows] = days.to_numpy() + _EPOCH
                 row += batch.num_rows
-        if row != count:
-            raise IndexFileError
         return cls(keys, states, ordinals)
 
     def find(self, entries: Sequence[FileEntry]) -> list[int | None]:

@@ -202,6 +202,25 @@ def test_a_damaged_index_is_made_anew(archive: FakeArchive, index: ArchiveIndex,
     assert len(list(index.files(DAY))) == 50
 
 
+def test_a_changed_byte_among_the_rows_is_never_believed(
+    archive: FakeArchive, index: ArchiveIndex, tmp_path: Path
+) -> None:
+    for number in range(50):
+        archive.put(f"{number * 7919:06}", DAY, size=number * 104729 % 1000)
+    archive.update(index)
+    expected = list(index.files(DAY))
+    data = _file(tmp_path).read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    refused = 0
+    for place in range(4, footer, 2):
+        _file(tmp_path).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        try:
+            assert list(index.files(DAY)) == expected
+        except ArchiveError:
+            refused += 1
+    assert refused > footer / 4
+
+
 @pytest.mark.parametrize("change", ["version", "schema"])
 def test_an_index_of_another_version_is_made_anew(
     archive: FakeArchive, index: ArchiveIndex, tmp_path: Path, change: str
