@@ -6,6 +6,7 @@ header is ``walker.py``.
 """
 
 from collections.abc import Iterator
+from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
@@ -150,40 +151,55 @@ def _forms(raw: bytes, position: int, encoding: Encoding) -> Iterator[ElementHea
     yield ElementHeader(tag, b"", encoding.without_vr.unpack_from(raw)[2], position + SHORT_HEADER_BYTES)
 
 
-def leads_on(source: Source, header: ElementHeader, encoding: Encoding, *, nested: bool) -> bool:
-    """Return whether something sensible follows the value field: an element with a higher tag, or a proper end."""
+class Prospect(IntEnum):
+    """What follows the value field of a reading."""
+
+    NOTHING = 0
+    """Nothing that makes sense."""
+    WEAK = 1
+    """Bytes that can be an element, of a private or unknown tag."""
+    GOOD = 2
+    """An element of a known, higher tag, an item, or a proper end."""
+
+
+def prospect(source: Source, header: ElementHeader, encoding: Encoding, *, nested: bool) -> Prospect:
+    """Return what follows the value field, by which chance readings can be told from true ones."""
     if header.length == UNDEFINED_LENGTH:
         raw = source.peek(header.offset)
-        return len(raw) >= SHORT_HEADER_BYTES and tag_of(raw, encoding) in (ITEM, SEQUENCE_DELIMITER)
+        opens = len(raw) >= SHORT_HEADER_BYTES and tag_of(raw, encoding) in (ITEM, SEQUENCE_DELIMITER)
+        return Prospect.GOOD if opens else Prospect.NOTHING
     end = header.offset + header.length
-    if not source.reaches(end):
-        return False
-    raw = source.peek(end)
+    raw = source.peek(end) if source.reaches(end) else b"?"
     if not raw:
-        return header.may_end and not nested and source.ends_at(end)
+        ends = header.may_end and not nested and source.ends_at(end)
+        return Prospect.GOOD if ends else Prospect.NOTHING
     if len(raw) < SHORT_HEADER_BYTES:
-        return False
+        return Prospect.NOTHING
     tag = tag_of(raw, encoding)
     if tag >> 16 == ITEM_GROUP:
-        return nested
-    return tag > header.tag and _may_begin(source, raw, end, encoding, strictly=not header.may_end)
+        return Prospect.GOOD if nested else Prospect.NOTHING
+    if tag <= header.tag:
+        return Prospect.NOTHING
+    return _prospect_of_element(source, raw, end, encoding, strictly=not header.may_end)
 
 
-def _may_begin(source: Source, raw: bytes, position: int, encoding: Encoding, *, strictly: bool) -> bool:
-    """Return whether an element may stand here: its tag is known, or its header is regular and its value fits.
-
-    ``strictly``: all of that.
-    """
+def _prospect_of_element(source: Source, raw: bytes, position: int, encoding: Encoding, *, strictly: bool) -> Prospect:
+    """Return what the header at the position promises; ``strictly`` wants it regular whatever its tag."""
     tag = tag_of(raw, encoding)
     book = regular(raw, position, encoding)
     is_regular = book is not None and fits(source, book)
     if is_group_length(tag):
-        return any(header.length == GROUP_LENGTH_BYTES for header in readings(raw, position, encoding))
-    if strictly:
-        return is_regular and (dictionary_vr(tag) is not None or (encoding.explicit and is_private(tag)))
-    if is_private(tag):
-        return any(fits(source, header) for header in readings(raw, position, encoding))
-    return is_regular or dictionary_vr(tag) is not None
+        lengths = [header.length for header in readings(raw, position, encoding)]
+        return Prospect.GOOD if GROUP_LENGTH_BYTES in lengths else Prospect.NOTHING
+    if dictionary_vr(tag) is not None:
+        return Prospect.GOOD if is_regular or not strictly else Prospect.NOTHING
+    if not is_private(tag):
+        plausible = is_regular and not strictly
+    elif strictly:
+        plausible = is_regular and encoding.explicit
+    else:
+        plausible = any(fits(source, header) for header in readings(raw, position, encoding))
+    return Prospect.WEAK if plausible else Prospect.NOTHING
 
 
 def fits(source: Source, header: ElementHeader) -> bool:
@@ -191,15 +207,16 @@ def fits(source: Source, header: ElementHeader) -> bool:
     return header.length == UNDEFINED_LENGTH or source.reaches(header.offset + header.length)
 
 
-def is_trustworthy(header: ElementHeader, previous_tag: int) -> bool:
+def is_trustworthy(header: ElementHeader, previous_tag: int, encoding: Encoding) -> bool:
     """Return whether the header can hardly be chance bytes: its tag is known or belongs to a private block before it.
 
-    Four bytes hit a known tag by chance once in about a million times.
+    Four bytes hit a known tag by chance once in about a million times. A private creator is believed only if its
+    header is by the book and its length is that of a name.
     """
     if is_group_length(header.tag):
         return header.length == GROUP_LENGTH_BYTES
     if dictionary_vr(header.tag) is not None:
         return True
     if is_private_creator(header.tag):
-        return header.length <= MAX_CREATOR_BYTES
+        return header.length <= MAX_CREATOR_BYTES and header.vr == (b"LO" if encoding.explicit else b"")
     return is_private(header.tag) and header.tag >> 16 == previous_tag >> 16

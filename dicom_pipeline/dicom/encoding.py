@@ -21,9 +21,10 @@ from dicom_pipeline.dicom.element_header import (
     UNDEFINED_LENGTH,
     ElementHeader,
     Encoding,
+    Prospect,
     fits,
     is_trustworthy,
-    leads_on,
+    prospect,
     readings,
     regular,
     tag_of,
@@ -126,7 +127,9 @@ def _is_unmistakable(source: Source, encoding: Encoding) -> bool:
 def begins(source: Source, position: int, encoding: Encoding) -> bool:
     """Return whether a data set in this encoding begins here: with an element of a known tag that leads to another."""
     header = regular(source.peek(position), position, encoding)
-    return header is not None and is_trustworthy(header, -1) and leads_on(source, header, encoding, nested=False)
+    if header is None or not is_trustworthy(header, -1, encoding):
+        return False
+    return prospect(source, header, encoding, nested=False) is not Prospect.NOTHING
 
 
 def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -> _Group:

@@ -36,6 +36,13 @@ class Forks:
         """Remember one way for each header, the first to be tried first; the state must not change any more."""
         self._ways.extend(reversed([Way(state, header) for header in headers]))
 
+    def postpone(self, state: State, header: ElementHeader) -> bool:
+        """Remember a way to be tried after all others; return False, and don't, if there are no others."""
+        if not self._ways or len(self._ways) == MAX_OPEN_WAYS:
+            return False
+        self._ways.appendleft(Way(state, header))
+        return True
+
     def take(self) -> Way | None:
         """Remove and return the newest way, if there is one and the walk may still go back."""
         if not self._ways or self.exhausted:

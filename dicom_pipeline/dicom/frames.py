@@ -182,7 +182,9 @@ class State:
         """Go on behind a sequence without delimiter, if what stands here can only be the next element outside."""
         outer, sequence_tag = self.frame.parent, self.frame.resumed_tag
         header = regular(raw, self.position, outer.encoding) if outer else None
-        if header is None or header.tag <= sequence_tag or not is_trustworthy(header, sequence_tag):
+        if outer is None or header is None or header.tag <= sequence_tag:
+            raise Damage
+        if not is_trustworthy(header, sequence_tag, outer.encoding):
             raise Damage
         self.repaired = True
         self._pop()

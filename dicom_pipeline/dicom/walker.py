@@ -16,9 +16,10 @@ from dicom_pipeline.dicom.element_header import (
     UNDEFINED_LENGTH,
     ElementHeader,
     Encoding,
+    Prospect,
     fits,
     is_trustworthy,
-    leads_on,
+    prospect,
     readings,
     regular,
     tag_of,
@@ -140,7 +141,7 @@ class Walk:
         header = regular(raw, state.position, state.frame.encoding)
         if header is None:
             self._pass_irregular(raw)
-        elif not self._may_come(header.tag):
+        elif not self._may_come(header.tag) or self._prefers_order(header):
             raise Damage
         elif self._is_pixel_data(header) or fits(self._source, header):
             self._regular_before = (state.position, state.frame, state.last_tag)
@@ -173,7 +174,7 @@ class Walk:
         state = self._state
         if not self._may_come(found.tag) or not self._forks.is_new(state):
             raise Damage
-        headers = [h for h in readings(raw, state.position, state.frame.encoding) if self._leads_on(h, state.frame)]
+        headers = self._promising(readings(raw, state.position, state.frame.encoding), state.frame)
         if not headers:
             raise Damage(found if state.on_top else None)
         self._forks.add(state.copy(), headers[1:])
@@ -188,6 +189,11 @@ class Walk:
         if tag < _FIRST_DATA_SET_TAG or (state.on_top and state.stray_seen and tag < state.last_tag):
             return False
         return dictionary_vr(tag) is not None or is_private(tag)
+
+    def _prefers_order(self, header: ElementHeader) -> bool:
+        """Return whether to try every other way before one on which the top level's tags do not ascend."""
+        state = self._state
+        return state.on_top and header.tag < state.last_tag and self._forks.postpone(state.copy(), header)
 
     def _is_pixel_data(self, header: ElementHeader) -> bool:
         return header.tag in PIXEL_DATA_TAGS and self._state.on_top
@@ -215,7 +221,7 @@ class Walk:
         if header.tag < state.last_tag:
             state.disordered = True
         elif header.tag > LAST_WANTED_TAG:
-            state.beyond = state.beyond or is_trustworthy(header, state.last_tag)
+            state.beyond = state.beyond or is_trustworthy(header, state.last_tag, state.frame.encoding)
 
     def _note(self, header: ElementHeader) -> None:
         """Note where a wanted top-level element is; of repeated ones the last counts."""
@@ -235,7 +241,7 @@ class Walk:
             return True
         if state.disordered:
             return False
-        if damaged is None or not is_trustworthy(damaged, state.last_tag):
+        if damaged is None or not is_trustworthy(damaged, state.last_tag, state.frame.encoding):
             return state.beyond
         return damaged.tag > max(LAST_WANTED_TAG, state.last_tag)
 
@@ -252,13 +258,18 @@ class Walk:
         _, *others = readings(self._source.peek(position), position, frame.encoding)
         state = self._state.copy()
         state.position, state.frame, state.last_tag = position, frame, last_tag
-        self._forks.add(state, [header for header in others if self._leads_on(header, frame)])
+        self._forks.add(state, self._promising(others, frame))
 
-    def _leads_on(self, header: ElementHeader, frame: Frame) -> bool:
+    def _promising(self, headers: Iterable[ElementHeader], frame: Frame) -> list[ElementHeader]:
+        """Return the readings that lead on, those with the better prospect first."""
+        prospects = {header: self._prospect(header, frame) for header in headers}
+        return sorted((h for h, p in prospects.items() if p), key=lambda header: -prospects[header])
+
+    def _prospect(self, header: ElementHeader, frame: Frame) -> Prospect:
         on_top = frame.parent is None
         if on_top and header.tag in PIXEL_DATA_TAGS:
-            return True
-        return leads_on(self._source, header, frame.encoding, nested=not on_top)
+            return Prospect.GOOD
+        return prospect(self._source, header, frame.encoding, nested=not on_top)
 
     def _take_other_way(self) -> bool:
         """Go on from the newest fork, or from the next start once there is none; return False at the end of all."""
