@@ -85,7 +85,8 @@ def partition_function_body(schema: str) -> str:
 
     It builds the partition aside and attaches it, which locks the parent only against other changes of its definition;
     ``CREATE TABLE … PARTITION OF`` would make every reader wait. A lock on the parent's name orders two sessions that
-    want the same month. A partition of other bounds that somebody made by hand and that holds the day is left to it.
+    want the same month; the second look is a query, since ``to_regclass`` would answer from the session's stale cache.
+    A partition of other bounds that somebody made by hand and that holds the day is left to it.
 
     Args:
         schema: Where the tables are; the function's own search path is fixed, as its owner's rights demand.
@@ -100,11 +101,11 @@ BEGIN
     IF parent NOT IN ({parents}) THEN
         RAISE EXCEPTION 'not a partitioned table' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF to_regclass(format('%I.%I', home, child)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = child AND relnamespace = quote_ident(home)::regnamespace) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(format('%I.%I', home, parent), 0));
-    IF to_regclass(format('%I.%I', home, child)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = child AND relnamespace = quote_ident(home)::regnamespace) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING ALL)', home, child, parent);

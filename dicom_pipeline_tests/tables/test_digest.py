@@ -47,7 +47,9 @@ def digest_of(rows: list[dict[str, object]], sizes: int = 100) -> SliceDigest:
 
 
 def test_the_digest_never_changes_between_versions_and_machines() -> None:
-    assert digest_of([ROW, {**ROW, "key": "x" * 65, "other": None}]) == SliceDigest(2, "36f45d3604643ada2388d62113c9a9ba")
+    assert digest_of([ROW, {**ROW, "key": "x" * 65, "other": None}]) == SliceDigest(
+        2, "36f45d3604643ada2388d62113c9a9ba"
+    )
 
 
 def test_no_rows_are_nought() -> None:

@@ -15,8 +15,7 @@ import psycopg
 import pytest
 
 from dicom_pipeline.errors import ConfigurationError, WarehouseError
-from dicom_pipeline.warehouse.embedded import EmbeddedPostgres, account, binaries, process
-from dicom_pipeline.warehouse.embedded import server as server_module
+from dicom_pipeline.warehouse.embedded import EmbeddedPostgres, account, binaries, configuration, process
 from dicom_pipeline_tests.warehouse.conftest import Database
 
 IS_ROOT = os.geteuid() == 0
@@ -266,7 +265,7 @@ def test_a_data_directory_that_is_none_or_too_old_is_left_alone(tmp_path: Path) 
 
 def test_a_server_that_refuses_tells_its_reason(running: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     running.stop()
-    monkeypatch.setitem(server_module.SERVER_SETTINGS, "shared_buffers", "nonsense")
+    monkeypatch.setitem(configuration.SERVER_SETTINGS, "shared_buffers", "nonsense")
     with pytest.raises(WarehouseError, match=r'did not start.*"shared_buffers"'):
         running.start()
 

@@ -13,52 +13,24 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import psycopg
 
 from dicom_pipeline.errors import ConfigurationError, WarehouseError, WarehouseUnavailable
 from dicom_pipeline.warehouse.embedded.account import Account, bootstrap_account, choose_account
 from dicom_pipeline.warehouse.embedded.binaries import MAJOR_VERSION, Binaries, find_binaries
+from dicom_pipeline.warehouse.embedded.configuration import DATABASE, ROLE, SERVER_SETTINGS, server_environment
 from dicom_pipeline.warehouse.embedded.places import Places, make_private
 from dicom_pipeline.warehouse.embedded.process import clear_leftovers, server_pid
 
-_ROLE = _DATABASE = "dicom"
+if TYPE_CHECKING:
+    import psycopg
+
 _START_PATIENCE_SECONDS = 300.0
 _STOP_PATIENCE_SECONDS = 60.0
 _ORPHAN_PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.05
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
-
-SERVER_SETTINGS: dict[str, str] = {
-    # nobody but this machine's owner of the socket directory
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    # nothing of a row or a statement in the log: sessions' errors go to their clients only, since even their first line
-    # may repeat a value, and what the server says of itself comes without details
-    "log_min_messages": "log",
-    "log_error_verbosity": "terse",
-    "log_min_error_statement": "panic",
-    "log_statement": "none",
-    "log_min_duration_statement": "-1",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_autovacuum_min_duration": "-1",
-    "log_lock_waits": "off",
-    "log_checkpoints": "off",
-    # bulk loads on a laptop; durability as PostgreSQL has it
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
-    "wal_compression": "on",
-    "checkpoint_timeout": "15min",
-    "maintenance_work_mem": "128MB",
-    "work_mem": "32MB",
-    "max_connections": "50",
-    # a container's /dev/shm is often too small for parallel queries
-    "dynamic_shared_memory_type": "sysv",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +55,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """The server's URL, whether it runs or not."""
-        return f"postgresql://{_ROLE}@/{_DATABASE}?host={quote(str(self._places.sockets), safe='/')}"
+        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._places.sockets), safe='/')}"
 
     def start(self) -> str:
         """Start the server unless it runs, wait until it answers and return its URL.
@@ -152,7 +124,7 @@ class EmbeddedPostgres:
         maker = bootstrap_account((self._places.data, binaries.postgres)) if os.geteuid() == 0 else account
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self._places.base))
         make_private(fresh, maker)
-        command = [binaries.initdb, "-D", fresh, "-U", _ROLE, "-A", "trust", "--encoding=UTF8", "--no-locale"]
+        command = [binaries.initdb, "-D", fresh, "-U", ROLE, "-A", "trust", "--encoding=UTF8", "--no-locale"]
         try:
             done = subprocess.run(
                 [str(word) for word in command],
@@ -160,7 +132,7 @@ class EmbeddedPostgres:
                 text=True,
                 check=False,
                 cwd="/",
-                env=_environment(),
+                env=server_environment(),
                 **maker.popen_arguments(),
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -218,7 +190,7 @@ class EmbeddedPostgres:
                     stdout=log,
                     stderr=log,
                     cwd="/",
-                    env=_environment(),
+                    env=server_environment(),
                     start_new_session=True,
                     **account.popen_arguments(),
                 )
@@ -245,6 +217,8 @@ class EmbeddedPostgres:
         return True
 
     def _answers(self) -> bool:
+        import psycopg
+
         try:
             self._connect().close()
         except psycopg.OperationalError:
@@ -252,26 +226,22 @@ class EmbeddedPostgres:
         return True
 
     def _connect(self) -> "psycopg.Connection":
+        import psycopg
+
         return psycopg.connect(
-            host=str(self._places.sockets), user=_ROLE, dbname="postgres", connect_timeout=5, autocommit=True
+            host=str(self._places.sockets), user=ROLE, dbname="postgres", connect_timeout=5, autocommit=True
         )
 
     def _ensure_database(self) -> None:
         with self._connect() as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (_DATABASE,)).rowcount:
-                connection.execute(f"CREATE DATABASE {_DATABASE}".encode())
+            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).rowcount:
+                connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
 
 _CANNOT_RUN = (
     "the embedded PostgreSQL cannot be run under an unprivileged account here; run as an ordinary user, or give"
     " --warehouse postgresql://…"
 )
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment without the caller's ``PG…`` settings, in the C locale."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    return {**kept, "LC_ALL": "C"}
 
 
 def _give(directory: Path, account: Account) -> None:

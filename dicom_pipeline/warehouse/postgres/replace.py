@@ -84,7 +84,7 @@ def _replace_table(
     )
     written = copy_rows(cursor, incoming, table, rows, target)
     cursor.execute(f"CREATE UNIQUE INDEX ON {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
-    cursor.execute(f"ANALYZE {quote_name(incoming)}".encode())
+    cursor.execute(f"ANALYZE {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
     counts = []
     for statement in (delete_vanished(table), update_changed(table), insert_new(table)):
         cursor.execute(statement.encode(), {"tenant": target.tenant_id, "date": target.date})

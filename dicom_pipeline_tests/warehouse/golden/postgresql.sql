@@ -205,11 +205,11 @@ BEGIN
     IF parent NOT IN ('dicom_image_meta', 'dicom_state_meta') THEN
         RAISE EXCEPTION 'not a partitioned table' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF to_regclass(format('%I.%I', home, child)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = child AND relnamespace = quote_ident(home)::regnamespace) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(format('%I.%I', home, parent), 0));
-    IF to_regclass(format('%I.%I', home, child)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = child AND relnamespace = quote_ident(home)::regnamespace) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING ALL)', home, child, parent);
