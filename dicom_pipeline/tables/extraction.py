@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -80,7 +80,7 @@ class Extractor:
 
         Args:
             reader: Name of a reader (see ``reader_named``), or a reader.
-            workers: Number of worker processes; None means one a processor this process may use, at most 8.
+            workers: Most worker processes at a time; None means one a processor this process may use, at most 8.
             file_seconds: Time a file that is read alone may take before its worker is killed; longer than the
                 reader's own deadline, which leaves the worker alive. A chunk may take a second a file more.
 
@@ -90,6 +90,8 @@ class Extractor:
         self._reader = reader_named(reader) if isinstance(reader, str) else reader
         self._workers = workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
         self._file_seconds = file_seconds
+        self._context = WorkerContext()
+        self._started = 0
         self._pool: ProcessPool | None = None
 
     def __enter__(self) -> Self:
@@ -105,6 +107,7 @@ class Extractor:
         if self._pool is not None:
             pool, self._pool = self._pool, None
             pool.stop()  # type: ignore[no-untyped-call]
+            self._context.terminate()
             pool.join()
 
     def extract(self, files: Iterable[FileEntry], job: ReadJob) -> Iterator[pa.RecordBatch]:
@@ -114,12 +117,14 @@ class Extractor:
         finish. A file whose worker hangs or dies, also when it is read alone, is rejected ``LimitExceeded``.
 
         Raises:
-            PipelineError: Worker processes cannot be started.
+            PipelineError: Worker processes cannot be started, or the installation is damaged.
         """
         waiting: deque[_Task] = deque()
-        source = iter(files)
+        chunks = _chunks(files)
+        first = list(islice(chunks, self._workers))
+        self._provide_workers(len(first))
         try:
-            while chunk := list(islice(source, CHUNK_FILES)):
+            for chunk in chain(first, chunks):
                 waiting.append(self._submit(chunk, job))
                 if len(waiting) >= self._workers * _CHUNKS_PER_WORKER:
                     yield self._finish(waiting.popleft(), job)
@@ -140,9 +145,15 @@ class Extractor:
                 return _Task(entries, future, pool)
         raise PipelineError("the processes that read headers cannot be started: see memory and process limits")
 
+    def _provide_workers(self, wanted: int) -> None:
+        """See that there are as many workers as chunks, up to the limit: each takes half a second to start."""
+        if wanted > self._started:
+            self.close()
+            self._started = wanted
+
     def _running_pool(self) -> ProcessPool:
         if self._pool is None:
-            self._pool = ProcessPool(self._workers, initializer=initialize_worker, context=WorkerContext())
+            self._pool = ProcessPool(self._started, initializer=initialize_worker, context=self._context)
         return self._pool
 
     def _discard(self, pool: ProcessPool) -> None:
@@ -188,6 +199,10 @@ class Extractor:
             return unpack_chunk(task.future.result(self._patience()))
         except (ProcessExpired, MemoryError):
             raise _Died from None
+        except ImportError:
+            raise PipelineError(
+                "a module that reads headers cannot be imported: install dicom-pipeline again"
+            ) from None
         except TimeoutError:
             if task.future.done():
                 raise _Hung from None
@@ -205,3 +220,9 @@ class Extractor:
         time limits included; nothing but this clock notices.
         """
         return (_CHUNKS_PER_WORKER + 1) * (self._file_seconds + CHUNK_FILES) + _POOL_GRACE_SECONDS
+
+
+def _chunks(files: Iterable[FileEntry]) -> Iterator[_Chunk]:
+    source = iter(files)
+    while chunk := list(islice(source, CHUNK_FILES)):
+        yield chunk

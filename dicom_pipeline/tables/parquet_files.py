@@ -74,14 +74,10 @@ class Draft:
         """
         described = schema.with_metadata({**(schema.metadata or {}), **metadata})
         rows = 0
-        with os.fdopen(os.dup(self._handle), "wb") as sink:
-            with _Writer(sink, described, self._label) as writer:
-                for table in _row_groups(batches, described):
-                    writer.write(table)
-                    rows += table.num_rows
-            with _as_staging_error(self._label, "cannot be written"):
-                sink.flush()
-                os.fsync(sink.fileno())
+        with _Writer(self._handle, described, self._label) as writer:
+            for table in _row_groups(batches, described):
+                writer.write(table)
+                rows += table.num_rows
         return StagedFile(rows, os.fstat(self._handle).st_size)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
@@ -102,9 +98,10 @@ class Draft:
 class _Writer:
     """A Parquet writer whose own failures are ``StagingError``, told apart from those of the rows' source."""
 
-    def __init__(self, sink: object, schema: pa.Schema, label: str) -> None:
+    def __init__(self, handle: int, schema: pa.Schema, label: str) -> None:
         self._label = label
-        self._writer = pq.ParquetWriter(sink, schema, compression="zstd")
+        self._sink = os.fdopen(os.dup(handle), "wb")
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +109,11 @@ class _Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _as_staging_error(self._label, "cannot be written"):
+        with _as_staging_error(self._label, "cannot be written"), self._sink:
             self._writer.close()
+            if kind is None:
+                self._sink.flush()
+                os.fsync(self._sink.fileno())
 
     def write(self, table: pa.Table) -> None:
         with _as_staging_error(self._label, "cannot be written"):

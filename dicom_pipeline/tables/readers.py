@@ -52,6 +52,9 @@ class MetadataReader(Protocol):
         """Return one row of ``metadata_schema()`` for each file, in their order, whatever the files are.
 
         A file that cannot be taken is a rejected row; nothing about a file's content or place is raised.
+
+        Raises:
+            ImportError: The installation is damaged; no fault of any file.
         """
 
 
@@ -103,6 +106,9 @@ def _outcome(entry: FileEntry, job: ReadJob, store: ArchiveStore, headers: Heade
         return Rejection(error.reason)
     except OSError as error:
         return Rejection(Reason(problem_of(error)))
+    except ImportError:
+        # The installation's fault and not the file's.
+        raise
     except MemoryError:
         return Rejection(Reason.LIMIT_EXCEEDED)
     except Exception:

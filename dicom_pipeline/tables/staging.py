@@ -23,13 +23,15 @@ _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}")
 class Staging:
     """Staged files below ``root``, one for each (tenant, asset, date): ``<tenant>/<asset>/<YYYY-MM-DD>.parquet``.
 
+    An asset without partitions has no date (None) and one file, ``all.parquet``.
+
     Files are readable by their owner only. A reader sees the file before a write or the file after it, never a part;
     of two writers at once the last to finish wins.
     """
 
     root: Path
 
-    def draft(self, tenant: str, asset: str, date: dt.date) -> Draft:
+    def draft(self, tenant: str, asset: str, date: dt.date | None) -> Draft:
         """Return a draft of the file, to be read back and corrected before it is committed."""
         return Draft(self._path(tenant, asset, date), _label(tenant, asset, date))
 
@@ -37,7 +39,7 @@ class Staging:
         self,
         tenant: str,
         asset: str,
-        date: dt.date,
+        date: dt.date | None,
         batches: Iterable[pa.RecordBatch],
         schema: pa.Schema,
         metadata: Mapping[str, str],
@@ -53,7 +55,7 @@ class Staging:
         return staged
 
     def read(
-        self, tenant: str, asset: str, date: dt.date, columns: Sequence[str] | None = None
+        self, tenant: str, asset: str, date: dt.date | None, columns: Sequence[str] | None = None
     ) -> pa.RecordBatchReader:
         """Stream the file's rows, in the order they were written; ``columns`` are the names wanted, None for all.
 
@@ -62,11 +64,13 @@ class Staging:
         """
         return read_batches(self._path(tenant, asset, date), _label(tenant, asset, date), columns)
 
-    def read_table(self, tenant: str, asset: str, date: dt.date, columns: Sequence[str] | None = None) -> pa.Table:
+    def read_table(
+        self, tenant: str, asset: str, date: dt.date | None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
         """Return the file's rows as a table; see ``read``."""
         return self.read(tenant, asset, date, columns).read_all()
 
-    def metadata(self, tenant: str, asset: str, date: dt.date) -> dict[str, str]:
+    def metadata(self, tenant: str, asset: str, date: dt.date | None) -> dict[str, str]:
         """Return the texts written with the file (run id, code version, ...), without reading its rows.
 
         Raises:
@@ -74,7 +78,7 @@ class Staging:
         """
         return file_metadata(self._path(tenant, asset, date), _label(tenant, asset, date))
 
-    def rows(self, tenant: str, asset: str, date: dt.date) -> int:
+    def rows(self, tenant: str, asset: str, date: dt.date | None) -> int:
         """Return the number of rows, without reading them.
 
         Raises:
@@ -83,7 +87,7 @@ class Staging:
         with open_parquet(self._path(tenant, asset, date), _label(tenant, asset, date)) as file:
             return int(file.metadata.num_rows)
 
-    def exists(self, tenant: str, asset: str, date: dt.date) -> bool:
+    def exists(self, tenant: str, asset: str, date: dt.date | None) -> bool:
         """Tell whether the file is there."""
         return self._path(tenant, asset, date).is_file()
 
@@ -98,7 +102,7 @@ class Staging:
                 found.append(dt.date.fromisoformat(path.stem))
         return sorted(found)
 
-    def remove(self, tenant: str, asset: str, date: dt.date) -> None:
+    def remove(self, tenant: str, asset: str, date: dt.date | None) -> None:
         """Delete the file if it is there."""
         self._path(tenant, asset, date).unlink(missing_ok=True)
 
@@ -112,9 +116,13 @@ class Staging:
                 raise StagingError("a tenant or asset name cannot be a directory: use 1 to 64 of A-Z a-z 0-9 . _ -")
         return self.root / tenant / asset
 
-    def _path(self, tenant: str, asset: str, date: dt.date) -> Path:
-        return self._directory(tenant, asset) / f"{date.isoformat()}.parquet"
+    def _path(self, tenant: str, asset: str, date: dt.date | None) -> Path:
+        return self._directory(tenant, asset) / f"{_name(date)}.parquet"
 
 
-def _label(tenant: str, asset: str, date: dt.date) -> str:
-    return f"staged {asset} of {tenant}, {date.isoformat()},"
+def _name(date: dt.date | None) -> str:
+    return "all" if date is None else date.isoformat()
+
+
+def _label(tenant: str, asset: str, date: dt.date | None) -> str:
+    return f"staged {asset} of {tenant}, {_name(date)},"

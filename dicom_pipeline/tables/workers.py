@@ -13,10 +13,13 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.abc import MetaPathFinder
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from weakref import WeakSet
 
 import pyarrow as pa
 
@@ -44,9 +47,21 @@ class WorkerProcess(SpawnProcess):
 
 
 class WorkerContext(SpawnContext):
-    """The context the pool makes its processes, pipes and locks from."""
+    """The context a pool makes its processes, pipes and locks from; knows the processes it made."""
 
-    Process = WorkerProcess
+    def __init__(self) -> None:
+        self._processes: WeakSet[WorkerProcess] = WeakSet()
+
+    def Process(self, *args: Any, **kwargs: Any) -> WorkerProcess:  # type: ignore[override]  # noqa: N802
+        """Return a new process, not started."""
+        process = WorkerProcess(*args, **kwargs)
+        self._processes.add(process)
+        return process
+
+    def terminate(self) -> None:
+        """End all processes: one that is still starting would complain if its pool went first."""
+        for process in self._processes:
+            process.terminate()
 
 
 @contextmanager
@@ -72,11 +87,20 @@ def _interrupt_blocked() -> Iterator[None]:
 
 def initialize_worker() -> None:
     """Prepare a new worker: it dies with its parent, leaves no core, cannot take all memory, and says nothing."""
+    sys.meta_path.insert(0, _NoPandas())
     threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
     logging.disable()
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(_HEADROOM_BYTES)
+
+
+class _NoPandas(MetaPathFinder):
+    """Lets nothing import pandas: pyarrow would with the first array it makes, half a second and 50 MB for nothing."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("a worker has no use for pandas", name=fullname)
 
 
 def _exit_with_parent() -> None:
