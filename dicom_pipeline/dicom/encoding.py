@@ -215,7 +215,8 @@ def _special_encodings() -> Mapping[str, Encoding]:
 @lru_cache
 def _is_deflated(transfer_syntax_uid: str) -> bool:
     """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, and the JPIP ones)."""
-    from pydicom._uid_dict import UID_dictionary
+    from pydicom import config
+    from pydicom.uid import UID
 
-    name = UID_dictionary.get(transfer_syntax_uid, ("",))[0]
+    name = UID(transfer_syntax_uid, config.IGNORE).name
     return name.startswith("Deflated Explicit") or name.endswith("Deflate")

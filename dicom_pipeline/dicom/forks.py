@@ -1,20 +1,38 @@
 """The memory of a walk: the ways it has not tried yet.
 
-Scope: forks and their bounds. When to add a fork and when to return to one is decided in ``walker.py``.
+Scope: forks and their bounds, and which readings of a header are worth one. When to add a fork and when to return to
+one is decided in ``walker.py``.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from dicom_pipeline.dicom.element_header import ElementHeader
-from dicom_pipeline.dicom.frames import State
+from dicom_pipeline.dicom.element_header import ElementHeader, Prospect, prospect
+from dicom_pipeline.dicom.frames import Frame, State
+from dicom_pipeline.dicom.source import Source
+
+PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
+"""Float, Double Float and (integer) Pixel Data: the walk ends here."""
 
 MAX_OPEN_WAYS = 256
 """Ways remembered at once; the oldest is forgotten first."""
 
 MAX_RETURNS = 10_000
 """How often a walk may go back."""
+
+
+def promising(source: Source, headers: Iterable[ElementHeader], frame: Frame) -> list[ElementHeader]:
+    """Return the readings of a header that lead on, those with the better prospect first."""
+    prospects = {header: _prospect(source, header, frame) for header in headers}
+    return sorted((h for h, p in prospects.items() if p), key=lambda header: -prospects[header])
+
+
+def _prospect(source: Source, header: ElementHeader, frame: Frame) -> Prospect:
+    on_top = frame.parent is None
+    if on_top and header.tag in PIXEL_DATA_TAGS:
+        return Prospect.GOOD
+    return prospect(source, header, frame.encoding, nested=not on_top)
 
 
 class Way(NamedTuple):

@@ -23,7 +23,10 @@ from dicom_pipeline.dicom.element_header import (
     regular,
     tag_of,
 )
+from dicom_pipeline.dicom.fields import LAST_WANTED_TAG, WANTED_TAGS
 from dicom_pipeline.dicom.source import Source
+
+_WANTED_IN_DATA_SET = frozenset(tag for tag in WANTED_TAGS if tag > 0x0002_FFFF)
 
 
 class Damage(Exception):
@@ -102,6 +105,16 @@ class State:
         while frame.parent is not None:
             frame = frame.parent
         return frame.encoding
+
+    def is_harmless(self, damaged: ElementHeader | None = None) -> bool:
+        """Return whether everything wanted was passed before damage here (at ``damaged``, if its tag can be told)."""
+        if self.places.keys() >= _WANTED_IN_DATA_SET:
+            return True
+        if self.disordered:
+            return False
+        if damaged is None or not is_trustworthy(damaged, self.last_tag, self.frame.encoding):
+            return self.beyond
+        return damaged.tag > max(LAST_WANTED_TAG, self.last_tag)
 
     def copy(self) -> "State":
         """Return a state that does not change with this one."""

@@ -16,24 +16,19 @@ from dicom_pipeline.dicom.element_header import (
     UNDEFINED_LENGTH,
     ElementHeader,
     Encoding,
-    Prospect,
     fits,
     is_trustworthy,
-    prospect,
     readings,
     regular,
     tag_of,
 )
 from dicom_pipeline.dicom.fields import LAST_WANTED_TAG, WANTED_TAGS
-from dicom_pipeline.dicom.forks import Forks
+from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS, Forks, promising
 from dicom_pipeline.dicom.frames import Damage, Frame, Place, State
 from dicom_pipeline.dicom.header import HeaderError
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.skim import skim
 from dicom_pipeline.dicom.source import Deadline, Source
-
-PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
-"""Float, Double Float and (integer) Pixel Data: the walk ends here."""
 
 MAX_DEPTH = 1 << 14
 """Sequences and items of undefined length that may be open at once."""
@@ -43,7 +38,6 @@ _FIRST_DATA_SET_TAG = 0x0002_0000
 _LAST_TAG_BEFORE_PIXELS = 0x7FDF_FFFF
 _LAST_NESTED_TAG = 0xFFFD_FFFF
 _NOTHING: frozenset[int] = frozenset()
-_WANTED_IN_DATA_SET = frozenset(tag for tag in WANTED_TAGS if tag > 0x0002_FFFF)
 
 
 class DataSetMap(NamedTuple):
@@ -85,7 +79,7 @@ class Walk:
             try:
                 self._step()
             except Damage as damage:
-                if self._is_harmless(damage.header):
+                if self._state.is_harmless(damage.header):
                     self._keep_fair_end()
                 else:
                     self._doubt_regular_header()
@@ -109,15 +103,13 @@ class Walk:
             self._skim()
             self._pass_element()
 
-    # -- the way forward
-
     def _check_limits(self) -> None:
         try:
             self._deadline.check()
             if self._state.frame.depth > MAX_DEPTH:
                 raise HeaderError(Reason.LIMIT_EXCEEDED)
         except HeaderError:
-            if not self._is_harmless():
+            if not self._state.is_harmless():
                 raise
             self._finished = True
 
@@ -141,8 +133,10 @@ class Walk:
         header = regular(raw, state.position, state.frame.encoding)
         if header is None:
             self._pass_irregular(raw)
-        elif not self._may_come(header.tag) or self._prefers_order(header):
+        elif not self._may_come(header.tag):
             raise Damage
+        elif self._prefers_order(header):
+            raise Damage(header)
         elif self._is_pixel_data(header) or fits(self._source, header):
             self._regular_before = (state.position, state.frame, state.last_tag)
             self._accept(header)
@@ -174,7 +168,7 @@ class Walk:
         state = self._state
         if not self._may_come(found.tag) or not self._forks.is_new(state):
             raise Damage
-        headers = self._promising(readings(raw, state.position, state.frame.encoding), state.frame)
+        headers = promising(self._source, readings(raw, state.position, state.frame.encoding), state.frame)
         if not headers:
             raise Damage(found if state.on_top else None)
         self._forks.add(state.copy(), headers[1:])
@@ -232,19 +226,6 @@ class Walk:
         self._state.places[tag] = None if is_sequence else Place(vr, header.offset, header.length)
         self._state.beyond = self._state.beyond or tag == LAST_WANTED_TAG
 
-    # -- damage
-
-    def _is_harmless(self, damaged: ElementHeader | None = None) -> bool:
-        """Return whether everything wanted was passed before the damage (at ``damaged``, if its tag can be told)."""
-        state = self._state
-        if state.places.keys() >= _WANTED_IN_DATA_SET:
-            return True
-        if state.disordered:
-            return False
-        if damaged is None or not is_trustworthy(damaged, state.last_tag, state.frame.encoding):
-            return state.beyond
-        return damaged.tag > max(LAST_WANTED_TAG, state.last_tag)
-
     def _keep_fair_end(self) -> None:
         """Remember an end at harmless damage; a clean end on another way is better, and so is one that saw more."""
         if self._fair_end is None or len(self._state.places) > len(self._fair_end.places):
@@ -258,18 +239,7 @@ class Walk:
         _, *others = readings(self._source.peek(position), position, frame.encoding)
         state = self._state.copy()
         state.position, state.frame, state.last_tag = position, frame, last_tag
-        self._forks.add(state, self._promising(others, frame))
-
-    def _promising(self, headers: Iterable[ElementHeader], frame: Frame) -> list[ElementHeader]:
-        """Return the readings that lead on, those with the better prospect first."""
-        prospects = {header: self._prospect(header, frame) for header in headers}
-        return sorted((h for h, p in prospects.items() if p), key=lambda header: -prospects[header])
-
-    def _prospect(self, header: ElementHeader, frame: Frame) -> Prospect:
-        on_top = frame.parent is None
-        if on_top and header.tag in PIXEL_DATA_TAGS:
-            return Prospect.GOOD
-        return prospect(self._source, header, frame.encoding, nested=not on_top)
+        self._forks.add(state, promising(self._source, others, frame))
 
     def _take_other_way(self) -> bool:
         """Go on from the newest fork, or from the next start once there is none; return False at the end of all."""

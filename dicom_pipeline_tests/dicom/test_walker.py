@@ -303,6 +303,15 @@ def test_a_data_set_that_switches_its_encoding_part_way(switch: int, back: bool)
         assert read_set(data + tail, first) == plain_values()
 
 
+def test_a_value_that_looks_like_a_header_is_not_preferred_to_a_known_tag() -> None:
+    """Read with a 16-bit length, (0018,0015) is empty and its value, BREAST, begins an element of VR ST."""
+    body_part, thickness = 0x0018_0015, 0x0018_0050
+    implicit = text(body_part, "CS", "BREAST", IMPLICIT_LITTLE) + text(thickness, "DS", "5", IMPLICIT_LITTLE)
+    implicit += text(0x0018_1030, "LO", "PROTOCOL", IMPLICIT_LITTLE) + text(RESCALE_TYPE, "LO", "HU", IMPLICIT_LITTLE)
+    found = read_set(HEAD + implicit)
+    assert (found[body_part], found[thickness], found[RESCALE_TYPE]) == (b"BREAST", b"5 ", b"HU")
+
+
 def test_an_implicit_sequence_in_an_explicit_stream() -> None:
     decoys = text(PATIENT_ID, "LO", "DECOY ", IMPLICIT_LITTLE) + text(SERIES_UID, "UI", "9.9.9", IMPLICIT_LITTLE)
     assert read_set(HEAD + sequence(SERIES_SEQUENCE, item(decoys), item(decoys)) + TAIL) == EXPECTED
@@ -410,3 +419,11 @@ def test_a_length_that_leads_nowhere_is_damage(length: int) -> None:
     cut = element(0x0008_1030, "LO", b"CHEST", IMPLICIT_LITTLE, length=length)
     tail = text(PATIENT_ID, "LO", "ID", IMPLICIT_LITTLE)
     assert refused(text(MODALITY, "CS", "CT", IMPLICIT_LITTLE) + cut + tail, IMPLICIT_LITTLE) is Reason.UNREADABLE
+
+
+def test_a_data_set_out_of_order_is_read_to_its_end_though_another_way_was_open() -> None:
+    """The content of UN leaves a way untried, which must not make the walk stop where the tags descend."""
+    unknown = sequence(0x0040_0275, item(DECOYS, IMPLICIT_LITTLE), encoding=IMPLICIT_LITTLE)[8:]
+    data_set = HEAD + element(0x0040_0275, "UN", b"", length=UNDEFINED) + unknown + text(PATIENT_ID, "LO", "LATE")
+    assert read_set(data_set)[PATIENT_ID] == b"LATE"
+    assert refused(data_set + element(0x0040_1001, "SH", b"x", length=40)) is Reason.UNREADABLE
