@@ -45,7 +45,7 @@ _policy_option = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="dicom-pipeline")
 def cli() -> None:
-    r"""Turn a DICOM archive into two trusted tables.
+    """Turn a DICOM archive into two trusted tables.
 
     Start with a sample of real files and the embedded PostgreSQL:
 
@@ -81,7 +81,7 @@ def load(
     as_json: bool,
     **options: str | None,
 ) -> None:
-    r"""Load every date of ARCHIVE, the tenant's own root, into the warehouse.
+    """Load every date of ARCHIVE, the tenant's own root, into the warehouse.
 
     Dates are loaded whole: run it again at any time, after a crash too, and the tables are what the archive is.
 
@@ -109,7 +109,7 @@ def load(
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Parquet file to write.")
 @_tenant_option
 @click.option("--reader", type=click.Choice(["auto", "pydicom"]), default="auto", show_default=True)
@@ -123,7 +123,7 @@ def extract(
     on_invalid_value: str | None,
     as_json: bool,
 ) -> None:
-    r"""Read the header of every file below PATHS into one Parquet file, one row a file; no database, no Dagster.
+    """Read the header of every file below PATHS into one Parquet file, one row a file; no database, no Dagster.
 
     \b
         dicom-pipeline extract /mnt/usb --out headers.parquet

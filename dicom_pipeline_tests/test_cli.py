@@ -68,7 +68,7 @@ def test_an_empty_archive_is_loaded_as_such(home: Path, empty_database: Database
         (["load"], "ARCHIVE"),
         (["frobnicate"], "frobnicate"),
         (["extract", "nowhere", "--out", "x.parquet"], "nowhere"),
-        (["extract", ".", "--out", "no/such/dir/x.parquet"], "x.parquet"),
+        (["extract", ".", "--out", "/proc/x.parquet"], "output file"),
         (["sample", "/proc/x"], "/proc"),
     ],
 )

@@ -235,12 +235,20 @@ def _run_dates(jobs: _Jobs, instance: dg.DagsterInstance, dates: list[dt.date]) 
             jobs.observe(DateOutcome(date, error="the run ended before it came to this date; see the run in the UI"))
 
 
-def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> bool:
+def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> None:
+    """Run a job in this process; how its dates fared the observer knows. Ctrl-C ends it here and now."""
     job = jobs.definitions.resolve_job_def(name)
     result = job.execute_in_process(
         instance=instance, tags={**process_tags(), **tags}, run_config=_QUIET, raise_on_error=False
     )
-    return result.success
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Dagster takes an interrupt for itself and reports a run that failed for a reason of that name."""
+    reasons = (getattr(event.event_specific_data, "failure_reason", None) for event in result.all_events)
+    return any(reason is not None and reason.value == "UNEXPECTED_TERMINATION" for reason in reasons)
 
 
 def _rows_now(report: LoadReport, warehouse: Warehouse) -> dict[str, int]:

@@ -133,7 +133,9 @@ class StagingIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned, under its one date (or as a whole if it has no partitions)."""
         tenant, name = _tenant_and_name(context.asset_key)
-        dates = [date_of(key) for key in context.asset_partition_keys] if context.has_asset_partitions else [None]
+        dates: list[dt.date | None] = [None]
+        if context.has_asset_partitions:
+            dates = [date_of(key) for key in context.asset_partition_keys]
         if len(dates) != 1:
             raise ConfigurationError(
                 f"{name}: staging stores one date a run; give the asset dg.BackfillPolicy.multi_run(1)"
@@ -145,7 +147,9 @@ class StagingIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the staged rows of the dates the asset asks for."""
         tenant, name = _tenant_and_name(context.asset_key)
-        dates = _input_dates(context) if context.has_asset_partitions else [None]
+        dates: list[dt.date | None] = [None]
+        if context.has_asset_partitions:
+            dates = [*_input_dates(context)]
         readers = [self.staging.read(tenant, name, date) for date in dates]
         return as_annotated(_chained(readers), context.dagster_type.typing_type)
 

@@ -41,14 +41,13 @@ def test_downstream_assets_just_work(loader: Loader) -> None:
     loader()
     settings = Settings.load(home=loader.settings.home, environment={"DICOM_PIPELINE_WAREHOUSE": loader.url})
     archive = settings.all_archives[0]
+    daily = partitions_of(archive)
     seen: dict[str, object] = {}
 
     def key(name: str) -> dg.AssetIn:
         return dg.AssetIn(key=[archive.tenant, name])
 
-    @dg.asset(
-        key=["default", "thickness"], ins={"images": key("dicom_image_meta")}, partitions_def=partitions_of(archive)
-    )
+    @dg.asset(key=["default", "thickness"], ins={"images": key("dicom_image_meta")}, partitions_def=daily)
     def thickness(images: pd.DataFrame) -> pd.DataFrame:
         seen["images"] = images
         return images[["sop_uid", "slice_thickness"]]
@@ -57,9 +56,7 @@ def test_downstream_assets_just_work(loader: Loader) -> None:
     def all_series(series: pa.RecordBatchReader) -> None:
         seen["series"] = series.read_all().num_rows
 
-    @dg.asset(
-        key=["default", "reasons"], ins={"metadata": key("dicom_metadata")}, partitions_def=partitions_of(archive)
-    )
+    @dg.asset(key=["default", "reasons"], ins={"metadata": key("dicom_metadata")}, partitions_def=daily)
     def reasons(metadata: pa.Table) -> pa.Table:
         seen["metadata"] = metadata.num_rows
         return metadata.select(["outcome"])
