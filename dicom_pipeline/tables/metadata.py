@@ -102,7 +102,7 @@ def stage_metadata(
         metadata: Texts kept with the staged file (run id, code version, ...).
 
     Raises:
-        StagingError: The rows cannot be written; what was staged before is as it was.
+        StagingError: The rows cannot be written, or are not as many as the files; what was staged before is as it was.
         PipelineError: The extractor's workers cannot be started.
     """
     started = time.monotonic()
@@ -111,8 +111,6 @@ def stage_metadata(
     with staging.draft(tenant, METADATA_ASSET, date) as draft:
         draft.write(batches, metadata_schema(), metadata)
         counts = _publish_without_duplicates(staging.draft(tenant, METADATA_ASSET, date), draft, listing, job, metadata)
-    if listing.files != counts.accepted + counts.rejected:
-        raise StagingError(f"{listing.files} files were listed for {date} but rows staged for another number")
     return MetadataSummary(
         listed=listing.files,
         accepted=counts.accepted,
@@ -136,15 +134,17 @@ def _publish_without_duplicates(
 
     duplicates = find_duplicates(first.read, open_file)
     if not duplicates:
-        return _commit(first)
+        return _commit(first, listing)
     with second:
         second.write(reject_duplicates(first.read(), duplicates), metadata_schema(), metadata)
-        return _commit(second)
+        return _commit(second, listing)
 
 
-def _commit(draft: Draft) -> OutcomeCounts:
+def _commit(draft: Draft, listing: "_Listing") -> OutcomeCounts:
     # Counted from what is on disk: the numbers people see are those of the file.
     counts = count_outcomes(draft.read(["outcome", "reason", "findings"]))
+    if counts.accepted + counts.rejected != listing.files:
+        raise StagingError("not every listed file became a row: nothing was staged; run it again and report it")
     draft.commit()
     return counts
 

@@ -136,6 +136,17 @@ def test_nothing_is_published_if_the_listing_breaks(day: Day) -> None:
     assert day.reasons() == {"a.dcm": None}
 
 
+def test_nothing_is_published_if_a_file_got_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dicom(day.root / "a.dcm", "1.1")
+    day.stage()
+    write_dicom(day.root / "b.dcm", "1.2")
+    original = Extractor.extract
+    monkeypatch.setattr(Extractor, "extract", lambda *given: (batch.slice(1) for batch in original(*given)))
+    with pytest.raises(StagingError, match="not every listed file"):
+        day.stage()
+    assert day.reasons() == {"a.dcm": None}
+
+
 def test_what_the_rows_hold_is_private(day: Day) -> None:
     day.stage()
     path = day.staging.root / TENANT / METADATA_ASSET / f"{DATE}.parquet"
