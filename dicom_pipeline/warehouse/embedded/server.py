@@ -107,6 +107,8 @@ class EmbeddedPostgres:
 
     def _bring_up(self, binaries: Binaries) -> None:
         account = choose_account(self._places.data, (self._places.data, binaries.postgres))
+        for unfinished in self._places.base.glob("new-*"):  # an orphaned initdb may still write: the next start sweeps
+            shutil.rmtree(unfinished, ignore_errors=True)
         if not self._places.data.exists():
             self._make_data(binaries, account)
         self._check_version()
@@ -119,8 +121,6 @@ class EmbeddedPostgres:
 
     def _make_data(self, binaries: Binaries, account: Account) -> None:
         """Make the data directory under another name and rename it, so that one that exists is whole."""
-        for unfinished in self._places.base.glob("new-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
         maker = bootstrap_account((self._places.data, binaries.postgres)) if os.geteuid() == 0 else account
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self._places.base))
         make_private(fresh, maker)
