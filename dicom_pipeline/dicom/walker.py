@@ -79,10 +79,7 @@ class Walk:
             try:
                 self._step()
             except Damage as damage:
-                if self._state.is_harmless(damage.header):
-                    self._keep_fair_end()
-                else:
-                    self._doubt_regular_header()
+                self._weigh(damage)
                 if not self._take_other_way():
                     break
         if self._finished:
@@ -226,10 +223,20 @@ class Walk:
         self._state.places[tag] = None if is_sequence else Place(vr, header.offset, header.length)
         self._state.beyond = self._state.beyond or tag == LAST_WANTED_TAG
 
-    def _keep_fair_end(self) -> None:
-        """Remember an end at harmless damage; a clean end on another way is better, and so is one that saw more."""
-        if self._fair_end is None or len(self._state.places) > len(self._fair_end.places):
-            self._fair_end = DataSetMap(self._state.places, self._state.encoding)
+    def _weigh(self, damage: Damage) -> None:
+        """Remember an end at harmless damage, else look for other ways.
+
+        A clean end on another way is better than a harmless one, and so is one that saw more. Where a way got farther
+        but out of order, damage is not harmless, whatever shorter ways make of it.
+        """
+        state = self._state
+        if state.is_harmless(damage.header):
+            if self._fair_end is None or len(state.places) > len(self._fair_end.places):
+                self._fair_end = DataSetMap(state.places, state.encoding)
+            return
+        if state.disordered:
+            self._fair_end = None
+        self._doubt_regular_header()
 
     def _doubt_regular_header(self) -> None:
         """Make forks of the other readings of the regular header that led to the damage."""
