@@ -72,6 +72,13 @@ def bootstrap_account(must_reach: Iterable[Path]) -> Account:
     return _reaching(Account(entry.pw_uid, entry.pw_gid), must_reach)
 
 
+def give(directory: Path, account: Account) -> None:
+    """Make ``account`` the owner of a tree, links untouched."""
+    for root, _, files in os.walk(directory):
+        for name in (root, *(os.path.join(root, file) for file in files)):
+            os.chown(name, account.uid, account.gid, follow_symlinks=False)
+
+
 def _unused_uid(data: Path) -> int:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     number = int.from_bytes(hashlib.blake2b(os.fsencode(data.absolute()), digest_size=4).digest(), "big")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from dicom_pipeline.errors import ConfigurationError, WarehouseError, WarehouseUnavailable
-from dicom_pipeline.warehouse.embedded.account import Account, bootstrap_account, choose_account
+from dicom_pipeline.warehouse.embedded.account import Account, bootstrap_account, choose_account, give
 from dicom_pipeline.warehouse.embedded.binaries import MAJOR_VERSION, Binaries, find_binaries
 from dicom_pipeline.warehouse.embedded.configuration import DATABASE, ROLE, SERVER_SETTINGS, server_environment
 from dicom_pipeline.warehouse.embedded.places import Places, make_private
@@ -140,7 +140,7 @@ class EmbeddedPostgres:
         if done.returncode:
             raise ConfigurationError(f"the embedded database could not be made: {_last_line(done.stderr)}")
         if (maker.uid, maker.gid) != (account.uid, account.gid):
-            _give(fresh, account)
+            give(fresh, account)
         fresh.rename(self._places.data)
 
     def _check_version(self) -> None:
@@ -242,13 +242,6 @@ _CANNOT_RUN = (
     "the embedded PostgreSQL cannot be run under an unprivileged account here; run as an ordinary user, or give"
     " --warehouse postgresql://…"
 )
-
-
-def _give(directory: Path, account: Account) -> None:
-    """Make ``account`` the owner of a tree, links untouched."""
-    for root, _, files in os.walk(directory):
-        for name in (root, *(os.path.join(root, file) for file in files)):
-            os.chown(name, account.uid, account.gid, follow_symlinks=False)
 
 
 def _last_line(text: str) -> str:
