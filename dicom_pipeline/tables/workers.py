@@ -55,13 +55,16 @@ class WorkerContext(SpawnContext):
     def Process(self, *args: Any, **kwargs: Any) -> WorkerProcess:  # type: ignore[override]  # noqa: N802
         """Return a new process, not started."""
         process = WorkerProcess(*args, **kwargs)
-        self._processes.add(process)
+        with _STARTING:
+            self._processes.add(process)
         return process
 
     def terminate(self) -> None:
         """End all processes: one that is still starting would complain if its pool went first."""
-        for process in self._processes:
-            process.terminate()
+        with _STARTING:
+            for process in self._processes:
+                if process.pid is not None:
+                    process.terminate()
 
 
 @contextmanager

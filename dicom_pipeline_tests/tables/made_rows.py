@@ -77,7 +77,7 @@ def write_dicom(path: Path, sop_uid: str = "1.2.3.4.5", **values: object) -> Non
 class MadeUpReader:
     """Reads nothing: what becomes of a file is told by its name.
 
-    ``kill`` and ``hang`` do it to the worker, ``kill-once`` only if no file of that name is in ``scratch`` yet,
+    ``kill`` and ``hang`` do it to the worker, ``kill-once`` and ``kill-twice`` as often, counting in ``scratch``,
     ``raise``, ``import`` and ``bomb`` raise and allocate, ``reject`` is rejected; any other name is the SOP Instance
     UID of an accepted file.
     """
@@ -89,12 +89,12 @@ class MadeUpReader:
 
     def _outcome(self, path: str) -> Outcome:
         name = os.path.basename(path)
-        if name == "kill-once":
+        if name in ("kill-once", "kill-twice"):
             marker = Path(self.scratch, name)
-            if marker.exists():
-                return record(name)
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            before = marker.stat().st_size if marker.exists() else 0
+            if before < ("kill-once", "kill-twice").index(name) + 1:
+                marker.write_bytes(b"x" * (before + 1))
+                os.kill(os.getpid(), signal.SIGKILL)
         if name == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "hang":
