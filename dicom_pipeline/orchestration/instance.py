@@ -15,6 +15,9 @@ _CONFIGURATION = """\
 # Dagster's instance of dicom-pipeline: SQLite below this directory, fit for one machine.
 telemetry:
   enabled: false
+# Dagster's first page would ask for an e-mail address.
+nux:
+  enabled: false
 # Output of runs is not captured: nothing that a library prints can end up in storage.
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
