@@ -118,7 +118,8 @@ def regular(raw: bytes, position: int, encoding: Encoding) -> ElementHeader | No
 def readings(raw: bytes, position: int, encoding: Encoding) -> Iterator[ElementHeader]:
     """Yield every way to read the header, the likelier first: by the book, then each form of length.
 
-    An odd length is also tried as one byte more: some writers pad the value but do not count the pad.
+    An odd length is also tried as one byte more: some writers pad the value but do not count the pad. In an implicit
+    stream a length whose first bytes spell a VR is as good as any other: 16708 bytes look like an empty date.
     """
     if len(raw) < SHORT_HEADER_BYTES or _is_cut(raw):
         return
@@ -127,7 +128,8 @@ def readings(raw: bytes, position: int, encoding: Encoding) -> Iterator[ElementH
         yield from _with_pad(book)
     for form in _forms(raw, position, encoding):
         if form != book:
-            yield from _with_pad(form._replace(may_end=book is None))
+            believable = book is None or not (encoding.explicit or form.vr)
+            yield from _with_pad(form._replace(may_end=believable))
 
 
 def _is_cut(raw: bytes) -> bool:

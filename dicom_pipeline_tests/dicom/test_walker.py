@@ -312,6 +312,22 @@ def test_a_value_that_looks_like_a_header_is_not_preferred_to_a_known_tag() -> N
     assert (found[body_part], found[thickness], found[RESCALE_TYPE]) == (b"BREAST", b"5 ", b"HU")
 
 
+@pytest.mark.parametrize("spelt", [b"DA", b"DS", b"LO", b"TM"])
+@pytest.mark.parametrize("in_item", [False, True], ids=["on_top", "in_item"])
+def test_an_implicit_length_that_spells_a_vr_before_a_private_element(spelt: bytes, *, in_item: bool) -> None:
+    """A private header of 16708 bytes reads like an empty date in explicit VR."""
+    value = b"SV10" + bytes(range(256)) * (int.from_bytes(spelt, "little") // 256 + 1)
+    private = text(0x0009_0010, "LO", "MAKER", IMPLICIT_LITTLE)
+    private += element(0x0009_1010, "OB", value[: int.from_bytes(spelt, "little")], IMPLICIT_LITTLE)
+    private += text(0x0009_1018, "CS", "IMAGE", IMPLICIT_LITTLE)
+    modality = text(MODALITY, "CS", "CT", IMPLICIT_LITTLE)
+    if in_item:
+        modality += sequence(SERIES_SEQUENCE, item(private, IMPLICIT_LITTLE), encoding=IMPLICIT_LITTLE)
+        private = b""
+    data_set = modality + private + text(PATIENT_ID, "LO", "ID 1", IMPLICIT_LITTLE)
+    assert read_set(data_set, IMPLICIT_LITTLE) == {MODALITY: b"CT", PATIENT_ID: b"ID 1"}
+
+
 def test_an_implicit_sequence_in_an_explicit_stream() -> None:
     decoys = text(PATIENT_ID, "LO", "DECOY ", IMPLICIT_LITTLE) + text(SERIES_UID, "UI", "9.9.9", IMPLICIT_LITTLE)
     assert read_set(HEAD + sequence(SERIES_SEQUENCE, item(decoys), item(decoys)) + TAIL) == EXPECTED
