@@ -9,6 +9,7 @@ are stored as soon as it is done.
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import dagster as dg
@@ -72,7 +73,7 @@ def load_assets(
             clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
             reject_limit=settings.reject_limit,
         )
-        stages = _Stages.of(context.selected_asset_keys)
+        stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
         failed: list[str] = []
         for key in context.partition_keys:
             outcome = DateOutcome(date_of(key))
@@ -91,17 +92,30 @@ def load_assets(
 
 @dataclass(frozen=True, slots=True)
 class _Stages:
-    """Which parts of the way a run was asked for; the tables are one transaction and come together."""
+    """Which parts of the way a run was asked for; the tables are one transaction and come together.
+
+    Checks come with what they are about, and can be asked for alone: then they look at what is staged and loaded.
+    """
 
     listing: bool
     extraction: bool
+    check: bool
     tables: bool
+    reconcile: bool
 
     @classmethod
-    def of(cls, selected: set[dg.AssetKey] | frozenset[dg.AssetKey]) -> "_Stages":
-        names = {key.path[-1] for key in selected}
-        tables = {spec.name for spec in SLICE_TABLES}
-        return cls(FILES_ASSET in names, METADATA_ASSET in names, bool(names & tables))
+    def of(cls, assets: AbstractSet[dg.AssetKey], checks: AbstractSet[dg.AssetCheckKey]) -> "_Stages":
+        names = {key.path[-1] for key in assets}
+        checked = {key.asset_key.path[-1] for key in checks}
+        slices = {spec.name for spec in SLICE_TABLES}
+        tables = bool(names & slices)
+        return cls(
+            listing=FILES_ASSET in names,
+            extraction=METADATA_ASSET in names,
+            check=METADATA_ASSET in names | checked or tables,
+            tables=tables,
+            reconcile=tables or bool(checked & slices),
+        )
 
 
 def _date_events(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> Iterator[DateEvent]:
@@ -128,7 +142,7 @@ def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> It
     if stages.extraction:
         outcome.metadata = loader.extract(date)
         yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata))
-    if stages.extraction or stages.tables:
+    if stages.check:
         outcome.findings += loader.check(date)
         yield from (evaluation(loader.archive, key, f) for f in outcome.findings)
         if outcome.blocked_by:
@@ -140,6 +154,7 @@ def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> It
         seconds = time.monotonic() - started
         for name, change in outcome.changes.items():
             yield materialized(name, metadata.change_metadata(change, seconds))
+    if stages.reconcile:
         after = loader.reconcile(date)
         outcome.findings += after
         yield from (evaluation(loader.archive, key, f) for f in after)
