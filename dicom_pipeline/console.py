@@ -16,7 +16,8 @@ from rich.table import Table
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration.dates import DateOutcome
-from dicom_pipeline.orchestration.load import LoadReport
+from dicom_pipeline.orchestration.report import LoadReport
+from dicom_pipeline.tables.metadata import MetadataSummary
 
 _DATES_SHOWN = 40
 
@@ -89,7 +90,7 @@ class FileCounter:
 
     def __enter__(self) -> Callable[[int], None]:
         self._bar.start()
-        return lambda files: self._bar.update(self._task, advance=files)
+        return lambda files: self._bar.update(self._task, completed=files)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -107,7 +108,8 @@ def _counts(outcome: DateOutcome) -> str:
 def print_load_report(report: LoadReport) -> None:
     """Print a table of dates, then the totals."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    shown = report.outcomes if len(report.outcomes) <= _DATES_SHOWN else report.outcomes[:_DATES_SHOWN]
+    first = report.outcomes[:_DATES_SHOWN]
+    shown = [*first, *(outcome for outcome in report.failed if outcome not in first)]
     console.print(_dates_table(shown))
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
@@ -120,10 +122,15 @@ def _dates_table(outcomes: list[DateOutcome]) -> Table:
         column.justify = "right"
     for outcome in outcomes:
         summary, changes = outcome.metadata, outcome.changes
-        counts = [summary.listed, summary.accepted, summary.rejected] if summary else ["", "", ""]
+        counts = [summary.listed, summary.accepted, _rejected(summary)] if summary else ["", "", ""]
         rows = [changes[s.name].rows if changes else "" for s in SLICE_TABLES]
         table.add_row(str(outcome.date), *(str(value) for value in (*counts, *rows)), _outcome(outcome))
     return table
+
+
+def _rejected(summary: MetadataSummary) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejected_by_reason.items())
+    return reasons or "0"
 
 
 def _outcome(outcome: DateOutcome) -> str:
@@ -135,7 +142,7 @@ def _outcome(outcome: DateOutcome) -> str:
     return ", ".join(f"{count} {what}" for what, count in changes.items() if count) or "unchanged"
 
 
-def _totals(report: dict[str, Any]) -> list[tuple[str, int | float]]:
+def _totals(report: dict[str, Any]) -> list[tuple[str, int | float | str]]:
     dates, files, checks = report["dates"], report["files"], report["checks"]
     return [
         ("dates loaded", dates["loaded"]),
@@ -144,7 +151,7 @@ def _totals(report: dict[str, Any]) -> list[tuple[str, int | float]]:
         ("files accepted", files["accepted"]),
         ("files rejected", files["rejected"]),
         *((f"  {reason}", count) for reason, count in files["rejected_by_reason"].items()),
-        *((f"rows in {name}", count) for name, count in report["rows"].items()),
+        *((f"rows in {n}", "unknown" if count is None else count) for n, count in report["rows"].items()),
         ("checks passed", checks["passed"]),
         ("checks warned", checks["warned"]),
         ("checks failed", checks["failed"]),
@@ -152,7 +159,7 @@ def _totals(report: dict[str, Any]) -> list[tuple[str, int | float]]:
     ]
 
 
-def print_rows(title: str, rows: Sequence[tuple[str, int | float]]) -> None:
+def print_rows(title: str, rows: Sequence[tuple[str, int | float | str]]) -> None:
     """Print a small table of names and values below its title."""
     console = Console(highlight=False)
     console.print(title, markup=False, soft_wrap=True)

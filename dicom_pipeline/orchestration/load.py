@@ -6,17 +6,16 @@ that what was done is there to be seen afterwards.
 
 import datetime as dt
 import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import dagster as dg
 
 from dicom_pipeline.archive.local import LocalStore
-from dicom_pipeline.dicom.fields import SLICE_TABLES
-from dicom_pipeline.errors import ArchiveError, ConfigurationError
+from dicom_pipeline.dicom.fields import SLICE_TABLES, TableSpec
+from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseError
 from dicom_pipeline.orchestration.dates import DateOutcome
 from dicom_pipeline.orchestration.definitions import (
     build_definitions,
@@ -26,9 +25,9 @@ from dicom_pipeline.orchestration.definitions import (
 )
 from dicom_pipeline.orchestration.instance import end_orphaned_runs, open_instance, process_tags
 from dicom_pipeline.orchestration.partitions import key_of
+from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
-from dicom_pipeline.orchestration.sources import date_source
-from dicom_pipeline.quality.catalogue import Severity
+from dicom_pipeline.orchestration.sources import EARLIEST_DATE, MOST_DAYS_AHEAD, can_be_loaded, date_source
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.staging import Staging
@@ -50,58 +49,6 @@ class LoadProgress(Protocol):
         """Say what became of a date."""
 
 
-@dataclass(slots=True)
-class LoadReport:
-    """What a load did.
-
-    Attributes:
-        rows: Rows now in the slices of the load's dates, by table.
-        emptied: Dates whose files have disappeared altogether: their slices are empty now.
-    """
-
-    tenant: str
-    warehouse: str
-    outcomes: list[DateOutcome] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=dict)
-    emptied: list[dt.date] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def failed(self) -> list[DateOutcome]:
-        """The dates that were not loaded, or not as they should be."""
-        return [outcome for outcome in self.outcomes if outcome.error is not None]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as the command's ``--json`` prints it."""
-        summaries = [o.metadata for o in self.outcomes if o.metadata is not None]
-        reasons: Counter[str] = Counter()
-        for summary in summaries:
-            reasons.update(summary.rejected_by_reason)
-        findings = [f for outcome in self.outcomes for f in outcome.findings]
-        return {
-            "tenant": self.tenant,
-            "warehouse": self.warehouse,
-            "dates": {
-                "total": len(self.outcomes),
-                "loaded": len(self.outcomes) - len(self.failed),
-                "failed": [key_of(outcome.date) for outcome in self.failed],
-            },
-            "files": {
-                "listed": sum(s.listed for s in summaries),
-                "accepted": sum(s.accepted for s in summaries),
-                "rejected": sum(s.rejected for s in summaries),
-                "rejected_by_reason": dict(sorted(reasons.items())),
-            },
-            "rows": self.rows,
-            "checks": {
-                "passed": sum(f.passed for f in findings),
-                "warned": sum(not f.passed and f.severity is Severity.WARN for f in findings),
-                "failed": sum(not f.passed and f.severity is Severity.ERROR for f in findings),
-            },
-            "seconds": round(self.seconds, 3),
-        }
-
-
 def load_archive(
     settings: Settings, archive: Archive, first: dt.date | None, last: dt.date | None, progress: LoadProgress
 ) -> LoadReport:
@@ -112,22 +59,23 @@ def load_archive(
     Raises:
         ConfigurationError: Archive or warehouse cannot be used at all; nothing was started.
         WarehouseError: Likewise.
+        ArchiveError: The archive cannot be listed, or its index not brought up to date; no date was loaded.
     """
     started = time.monotonic()
     _check_root(archive)
     staging = Staging(settings.staging_directory)
-    warehouse = warehouse_of(settings)
-    report = LoadReport(archive.tenant, warehouse.display_url)
     with (
+        closing(warehouse_of(settings)) as warehouse,
         open_instance(settings.dagster_home) as instance,
         Extractor(reader=settings.reader, workers=settings.workers) as extractor,
     ):
+        report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):
             progress.note("a former load was killed; what it left undone is done now")
         if archive.layout == "any":
             progress.note("looking for new and changed files")
-            _run(_Jobs(settings, archive, extractor, report, progress), instance, index_job_name(archive), {})
-        archive = archive.covering(date_source(archive, staging).dates())
+            _update_index(_Jobs(settings, archive, extractor, report, progress), instance)
+        archive = _covering(archive, date_source(archive, staging).dates())
         source = date_source(archive, staging)
         in_archive = source.dates()
         archive, dates = _plan(archive, in_archive, warehouse, first, last)
@@ -136,11 +84,12 @@ def load_archive(
         settings.remember(archive)
         progress.begin(len(dates))
         jobs = _Jobs(settings, archive, extractor, report, progress)
-        for chunk in runs_of(dates, settings.partitions_per_run):
+        _refuse_far_dates(jobs, dates)
+        for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
-        _run(jobs, instance, overview_job_name(archive), {})
-    report.rows = _rows_now(report, warehouse)
-    warehouse.close()
+        if not _run(jobs, instance, overview_job_name(archive), {}):
+            progress.note("the overview could not be drawn; its run in the UI says why")
+        report.rows = _rows_now(report, warehouse)
     report.seconds = time.monotonic() - started
     return report
 
@@ -178,7 +127,11 @@ def _plan(
         )
     start = archive.start_date or dt.date.min
     wanted = sorted(d for d in {*in_archive, *loaded} if max(first or start, start) <= d <= (last or dt.date.max))
-    return archive.covering(sorted({*in_archive, *loaded})), wanted
+    return _covering(archive, {*in_archive, *loaded}), wanted
+
+
+def _covering(archive: Archive, dates: Iterable[dt.date]) -> Archive:
+    return archive.covering([date for date in dates if can_be_loaded(date)])
 
 
 def _tell(progress: LoadProgress, outside: int, emptied: list[dt.date]) -> None:
@@ -220,6 +173,22 @@ class _Jobs:
         self.progress.done(outcome)
 
 
+def _update_index(jobs: _Jobs, instance: dg.DagsterInstance) -> None:
+    """Bring the index up to date, or load nothing: an old index would hide what is new and say that all is well."""
+    if not _run(jobs, instance, index_job_name(jobs.archive), {}):
+        raise ArchiveError(
+            "the index of the archive's study dates could not be brought up to date, nothing was loaded: its run in"
+            " the UI says why (`dicom-pipeline ui`)"
+        )
+
+
+def _refuse_far_dates(jobs: _Jobs, dates: list[dt.date]) -> None:
+    for date in dates:
+        if not can_be_loaded(date):
+            reason = f"only dates from {EARLIEST_DATE} to {MOST_DAYS_AHEAD} days ahead can be loaded"
+            jobs.observe(DateOutcome(date, error=f"{reason}: correct the name of its directory"))
+
+
 def _run_dates(jobs: _Jobs, instance: dg.DagsterInstance, dates: list[dt.date]) -> None:
     """Run one chunk; a date the run never came to has failed too."""
     tags = {
@@ -235,14 +204,18 @@ def _run_dates(jobs: _Jobs, instance: dg.DagsterInstance, dates: list[dt.date]) 
             jobs.observe(DateOutcome(date, error="the run ended before it came to this date; see the run in the UI"))
 
 
-def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> None:
-    """Run a job in this process; how its dates fared the observer knows. Ctrl-C ends it here and now."""
+def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> bool:
+    """Run a job in this process and return whether it succeeded; how its dates fared the observer knows.
+
+    Ctrl-C ends it here and now.
+    """
     job = jobs.definitions.resolve_job_def(name)
     result = job.execute_in_process(
         instance=instance, tags={**process_tags(), **tags}, run_config=_QUIET, raise_on_error=False
     )
     if _was_interrupted(result):
         raise KeyboardInterrupt
+    return result.success
 
 
 def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -251,12 +224,18 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     return any(reason is not None and reason.value == "UNEXPECTED_TERMINATION" for reason in reasons)
 
 
-def _rows_now(report: LoadReport, warehouse: Warehouse) -> dict[str, int]:
-    rows = dict.fromkeys((spec.name for spec in SLICE_TABLES), 0)
-    for outcome in report.outcomes:
-        for spec in SLICE_TABLES:
-            if outcome.changes is not None:
-                rows[spec.name] += outcome.changes[spec.name].rows
-            else:
-                rows[spec.name] += warehouse.digest(spec, Slice(report.tenant, outcome.date)).rows
-    return rows
+def _rows_now(report: LoadReport, warehouse: Warehouse) -> Mapping[str, int | None]:
+    try:
+        return {
+            spec.name: sum(_rows_of(o, spec, report.tenant, warehouse) for o in report.outcomes)
+            for spec in SLICE_TABLES
+        }
+    except WarehouseError:
+        # What became of the dates must be told all the same.
+        return dict.fromkeys(spec.name for spec in SLICE_TABLES)
+
+
+def _rows_of(outcome: DateOutcome, spec: TableSpec, tenant: str, warehouse: Warehouse) -> int:
+    if outcome.changes is not None:
+        return outcome.changes[spec.name].rows
+    return warehouse.digest(spec, Slice(tenant, outcome.date)).rows

@@ -1,6 +1,7 @@
 """Which files belong to a date: the layouts behind one interface.
 
-Scope: joins an archive's settings, its store and, where the date is known from the files only, its index. No Dagster.
+Scope: joins an archive's settings, its store and, where the date is known from the files only, its index, and says
+which dates can be loaded at all. No Dagster.
 """
 
 import datetime as dt
@@ -18,7 +19,17 @@ from dicom_pipeline.dicom.study_dates import study_date_of_file
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.staging import Staging
 
-INDEX_FILE = "archive_index.parquet"
+EARLIEST_DATE = dt.date(1000, 1, 1)
+MOST_DAYS_AHEAD = 3653
+
+
+def can_be_loaded(date: dt.date) -> bool:
+    """Tell whether a date can have a partition.
+
+    Dagster writes years before 1000 as keys it cannot read again, and counts through every day ahead of today whenever
+    it is asked for the last partition: one file dated 9999 would keep it busy for minutes at each step.
+    """
+    return EARLIEST_DATE <= date <= dt.datetime.now(dt.UTC).date() + dt.timedelta(days=MOST_DAYS_AHEAD)
 
 
 class DateSource(Protocol):
@@ -65,7 +76,10 @@ class DirectorySource:
 
 @dataclass(frozen=True, slots=True)
 class IndexedSource:
-    """An archive whose dates are known from inside the files; those without one count under the first partition."""
+    """An archive whose dates are known from inside the files.
+
+    Files without a study date that can be loaded count under the partition ``undated``, to be rejected there.
+    """
 
     root: str
     store: ArchiveStore
@@ -82,8 +96,9 @@ class IndexedSource:
 
     def dates(self) -> list[dt.date]:
         """See ``DateSource``."""
-        dates = set(self.index.dates())
-        if next(self.index.undated(), None) is not None:
+        known = self.index.dates()
+        dates = {date for date in known if can_be_loaded(date)}
+        if len(dates) < len(known) or next(self.index.undated(), None) is not None:
             dates.add(self.undated)
         return sorted(dates)
 
@@ -92,6 +107,9 @@ class IndexedSource:
         yield from self.index.files(date)
         if date == self.undated:
             yield from self.index.undated()
+            for other in self.index.dates():
+                if not can_be_loaded(other):
+                    yield from self.index.files(other)
 
     def outside(self) -> int:
         """See ``DateSource``: every file belongs to a date here."""
@@ -104,4 +122,4 @@ def date_source(archive: Archive, staging: Staging) -> DirectorySource | Indexed
     store = LocalStore(root)
     if archive.layout == "date_directories":
         return DirectorySource(root, store, DateDirectories(archive.date_format))
-    return IndexedSource(root, store, ArchiveIndex(staging.root / archive.tenant / INDEX_FILE), archive.first_partition)
+    return IndexedSource(root, store, ArchiveIndex(staging.index_path(archive.tenant)), archive.first_partition)

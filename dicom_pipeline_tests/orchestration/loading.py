@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 
 from dicom_pipeline.orchestration.dates import DateOutcome
-from dicom_pipeline.orchestration.load import LoadReport, load_archive
+from dicom_pipeline.orchestration.load import load_archive
+from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline_tests.orchestration.small_archive import SmallArchive
 

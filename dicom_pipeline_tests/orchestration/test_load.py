@@ -10,12 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dicom_pipeline.errors import ConfigurationError
+from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseUnavailable
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.instance import open_instance
+from dicom_pipeline.orchestration.sources import IndexedSource
 from dicom_pipeline.quality.findings import Findings
 from dicom_pipeline.tables.schemas import FILES_SCHEMA
 from dicom_pipeline.warehouse.base import TableChange
+from dicom_pipeline.warehouse.postgres.warehouse import PostgresWarehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days, write_instance
 
@@ -231,3 +233,48 @@ def test_a_killed_load_is_simply_run_again(loader: Loader, dates_before: int, tm
     with open_instance(loader.settings.dagster_home) as instance:
         unfinished = [run for run in instance.get_runs() if not run.is_finished]
     assert unfinished == []
+
+
+def test_a_date_that_can_have_no_partition_fails_alone(loader: Loader) -> None:
+    near, far = dt.date(2024, 1, 1), dt.date(9999, 12, 31)
+    loader.archive.fill([near, far], instances=1)
+    report = loader()
+    assert [(outcome.date, "can be loaded" in str(outcome.error)) for outcome in report.failed] == [(far, True)]
+    assert loader.rows("select study_date from dicom_image_meta") == [(near,)]
+
+
+def test_without_date_directories_files_of_such_dates_are_rejected(loader: Loader) -> None:
+    for number, date in enumerate([dt.date(1, 1, 1), dt.date(2024, 1, 5), dt.date(9999, 12, 31)]):
+        write_instance(loader.archive.root / f"{number}.dcm", date, StudyDate=date.isoformat().replace("-", ""))
+    report = loader(layout="any").as_json()
+    assert report["dates"] == {"total": 2, "loaded": 2, "failed": []}
+    assert report["files"]["rejected_by_reason"] == {"StudyDateMismatch": 2}
+    assert report["rows"] == {"dicom_image_meta": 1, "dicom_state_meta": 1, "dicom_reject": 2}
+
+
+def test_nothing_is_loaded_by_an_index_that_could_not_be_updated(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_instance(loader.archive.root / "a.dcm", dt.date(2024, 1, 5))
+    loader(layout="any")
+    write_instance(loader.archive.root / "b.dcm", dt.date(2024, 1, 5))
+
+    def fail(*_: object) -> None:
+        raise ArchiveError("a directory inside the archive cannot be listed")
+
+    monkeypatch.setattr(IndexedSource, "refresh", fail)
+    with pytest.raises(ArchiveError, match="nothing was loaded"):
+        loader(layout="any")
+
+
+def test_a_warehouse_lost_on_the_way_still_leaves_a_report(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.archive.fill(days("2024-01-01", 1))
+
+    def lost(*_: object) -> None:
+        raise WarehouseUnavailable("the connection was lost")
+
+    monkeypatch.setattr(DateLoader, "load", lost)
+    monkeypatch.setattr(PostgresWarehouse, "digest", lost)
+    report = loader().as_json()
+    assert report["dates"]["failed"] == ["2024-01-01"]
+    assert set(report["rows"].values()) == {None}
