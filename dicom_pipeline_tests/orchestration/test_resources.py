@@ -56,16 +56,21 @@ def test_downstream_assets_just_work(loader: Loader) -> None:
     def all_series(series: pa.RecordBatchReader) -> None:
         seen["series"] = series.read_all().num_rows
 
+    @dg.asset(key=["default", "all_files"], ins={"metadata": key("dicom_metadata")})
+    def all_files(metadata: pa.Table) -> None:
+        seen["all_files"] = metadata.num_rows
+
     @dg.asset(key=["default", "reasons"], ins={"metadata": key("dicom_metadata")}, partitions_def=daily)
     def reasons(metadata: pa.Table) -> pa.Table:
         seen["metadata"] = metadata.num_rows
         return metadata.select(["outcome"])
 
     definitions = dg.Definitions.merge(
-        build_definitions(settings), dg.Definitions(assets=[thickness, all_series, reasons])
+        build_definitions(settings), dg.Definitions(assets=[thickness, all_series, all_files, reasons])
     )
     with open_instance(settings.dagster_home) as instance:
-        for name, partition in [("thickness", "2024-01-01"), ("reasons", "2024-01-02"), ("all_series", None)]:
+        asked = {"thickness": "2024-01-01", "reasons": "2024-01-02", "all_series": None, "all_files": None}
+        for name, partition in asked.items():
             job = definitions.resolve_implicit_global_asset_job_def()
             result = job.execute_in_process(
                 instance=instance,
@@ -79,5 +84,6 @@ def test_downstream_assets_just_work(loader: Loader) -> None:
     assert (len(images), set(images["study_date"])) == (3, {dates[0]})
     assert seen["series"] == 2
     assert seen["metadata"] == 3
+    assert seen["all_files"] == 6
     stored = Staging(settings.staging_directory).read_table("default", "thickness", dt.date(2024, 1, 1))
     assert stored.column_names == ["sop_uid", "slice_thickness"]
