@@ -108,8 +108,8 @@ def _counts(outcome: DateOutcome) -> str:
 def print_load_report(report: LoadReport) -> None:
     """Print a table of dates, then the totals."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    first = report.outcomes[:_DATES_SHOWN]
-    shown = [*first, *(outcome for outcome in report.failed if outcome not in first)]
+    first, rest = report.outcomes[:_DATES_SHOWN], report.outcomes[_DATES_SHOWN:]
+    shown = [*first, *(outcome for outcome in rest if outcome.error is not None)]
     console.print(_dates_table(shown))
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
