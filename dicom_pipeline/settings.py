@@ -41,7 +41,7 @@ def validate_tenant(tenant: str) -> str:
 
 
 def _local_root(url: str) -> str:
-    if url.lower().startswith("s3:"):
+    if "://" in url:
         raise ValueError("object stores are not supported in this version; mount the archive and give its path")
     return url
 
@@ -273,8 +273,7 @@ _ARCHIVE_VARIABLES = {
 
 def _apply_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
     """Overlay ``DICOM_PIPELINE_*``; the archive variables describe one archive and count only with its root given."""
-    if "warehouse" in values and "://" in str(values["warehouse"]) and "@" in str(values["warehouse"]):
-        _refuse_password(str(values["warehouse"]))
+    _refuse_password(str(values.get("warehouse") or ""))
     for variable, setting in _VARIABLES.items():
         if env.get(_ENVIRONMENT + variable):
             values[setting] = env[_ENVIRONMENT + variable]
@@ -285,7 +284,8 @@ def _apply_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
 
 
 def _refuse_password(url: str) -> None:
-    if ":" in url.split("://", 1)[1].rpartition("@")[0]:
+    account = url.partition("://")[2].rpartition("@")[0]
+    if ":" in account or re.search("[?&](ssl)?password=", url):
         raise ConfigurationError(
             f"{CONFIG_FILE}: the warehouse URL holds a password; give the URL in {_ENVIRONMENT}WAREHOUSE, or the"
             " password in PGPASSWORD or ~/.pgpass"

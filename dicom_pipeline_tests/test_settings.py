@@ -56,10 +56,12 @@ def test_environment_describes_one_more_archive(tmp_path: Path) -> None:
         ("archives: [{tenant: a-b, root: /x}, {tenant: a.b, root: /y}]", "'a_b'"),
         ("archives: [{tenant: a, root: /x, date_format: '%Y'}]", "archives.0.date_format"),
         ("archives: [{tenant: a, root: 's3://bucket/x'}]", "object stores"),
+        ("archives: [{tenant: a, root: 'gs://bucket/x'}]", "object stores"),
         ("colour: blue", "colour"),
         ("- a\n- b\n", "mapping"),
         ("archives: [{\n", "line"),
         ("warehouse: postgresql://me:secret@db/x", "password"),
+        ("warehouse: postgresql://db/x?user=me&password=secret", "password"),
         ("reject_limit: 2", "reject_limit"),
     ],
 )

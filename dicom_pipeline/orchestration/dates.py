@@ -25,7 +25,8 @@ from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.metadata import MetadataSummary, stage_metadata
+from dicom_pipeline.tables.metadata import METADATA_ASSET as METADATA_ASSET
+from dicom_pipeline.tables.metadata import MetadataSummary, count_outcomes, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
 from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
@@ -33,7 +34,6 @@ from dicom_pipeline.tables.staging import Staging
 from dicom_pipeline.warehouse.base import LoadFacts, Slice, TableChange, Warehouse
 
 FILES_ASSET = "archive_files"
-METADATA_ASSET = "dicom_metadata"
 _LISTING_BATCH = 10_000
 
 
@@ -166,25 +166,17 @@ class DateLoader:
         Raises:
             WarehouseError: The database refused; the slice is as it was.
         """
-        accepted, rejected = self.staged_outcomes(date)
+        outcomes = self.staging.read(self.tenant, METADATA_ASSET, date, ["outcome", "reason", "findings"])
+        counts = count_outcomes(outcomes)
         facts = LoadFacts(
             run_id=self.run_id,
             code_version=__version__,
             started=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-            listed=accepted + rejected,
-            accepted=accepted,
-            rejected=rejected,
+            listed=counts.accepted + counts.rejected,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
         )
         return self.warehouse.replace_slice(Slice(self.tenant, date), self.slice_tables(date), facts)
-
-    def staged_outcomes(self, date: dt.date) -> tuple[int, int]:
-        """Return how many staged files were accepted and how many rejected."""
-        accepted = rejected = 0
-        for batch in self.staging.read(self.tenant, METADATA_ASSET, date, columns=["outcome"]):
-            here = sum(outcome.as_py() == "accepted" for outcome in batch.column("outcome"))
-            accepted += here
-            rejected += batch.num_rows - here
-        return accepted, rejected
 
     def slice_tables(self, date: dt.date) -> dict[str, pa.RecordBatchReader]:
         """Return the rows of every table of the slice, from the staged metadata."""

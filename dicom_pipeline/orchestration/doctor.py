@@ -60,7 +60,7 @@ def _versions() -> str:
 
 def _directory(what: str, path: Path) -> Line:
     """Try to write where the pipeline would, or in the nearest directory above that exists."""
-    existing = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    existing = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.exists(p))
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from dicom_pipeline.dicom.fields import HEADER_FIELDS
 from dicom_pipeline.dicom.reasons import REASONS
 from dicom_pipeline.quality.conditions import Condition, RowConditions
+from dicom_pipeline.tables.rows import ACCEPTED, REJECTED
 
-ACCEPTED = "accepted"
-REJECTED = "rejected"
 REJECTING_REASONS: tuple[str, ...] = tuple(reason.value for reason, info in REASONS.items() if info.rejects)
 
 
