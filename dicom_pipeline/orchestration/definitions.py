@@ -59,7 +59,9 @@ def build_definitions(
         "io_manager": staging,
         "extractor": ExtractorResource(reader=settings.reader, workers=settings.workers),
     }
-    return dg.Definitions.merge(*parts, dg.Definitions(resources=resources | dict(resource_overrides or {})))
+    # One process a run, also for what is materialized by hand: starting another costs more than a date does.
+    shared = dg.Definitions(resources=resources | dict(resource_overrides or {}), executor=dg.in_process_executor)
+    return dg.Definitions.merge(*parts, shared)
 
 
 def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:

@@ -49,17 +49,19 @@ def _column_description(field: Field) -> str:
 
 
 def arrow_columns(schema: pa.Schema) -> dg.TableSchema:
-    """Return a staged file's columns for the UI."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                field.name,
-                str(field.type),
-                (field.metadata or {}).get(b"comment", b"").decode(),
-                dg.TableColumnConstraints(nullable=field.nullable),
-            )
-            for field in schema
-        ]
+    """Return a staged file's columns for the UI, from what its fields say of themselves."""
+    return dg.TableSchema(columns=[_arrow_column(field) for field in schema])
+
+
+def _arrow_column(field: pa.Field) -> dg.TableColumn:
+    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    attribute = f" - {told['tag']} {told['keyword']} {told['vr']}" if "tag" in told else ""
+    return dg.TableColumn(
+        field.name,
+        str(field.type),
+        told.get("comment", "") + attribute,
+        dg.TableColumnConstraints(nullable=field.nullable),
+        tags={"phi": told["phi"].replace("-", "_").replace(" ", "_")} if "phi" in told else {},
     )
 
 
@@ -165,7 +167,8 @@ def _plot(rows: list[dict[str, object]]) -> str:
     dates = pd.to_datetime(frame["study_date"])
     unit = "M" if (dates.max() - dates.min()).days > 92 else "D"
     counts = frame.pivot_table(index=dates.dt.to_period(unit), columns="modality", values="instances", aggfunc="sum")
-    counts = counts.fillna(0)
+    every_period = pd.period_range(counts.index.min(), counts.index.max(), freq=unit)
+    counts = counts.reindex(every_period).fillna(0)
     shown = counts.sum().sort_values(ascending=False).index[:_BARS]
     figure = Figure(figsize=(7.2, 2.8), dpi=80, layout="constrained")
     axes = figure.subplots()
@@ -178,6 +181,8 @@ def _plot(rows: list[dict[str, object]]) -> str:
     step = max(1, len(counts) // 8)
     axes.set_xticks(list(places)[::step], [str(p) for p in counts.index[::step]], rotation=30, fontsize=7)
     axes.set_ylabel("instances")
+    axes.use_sticky_edges = False
+    axes.margins(y=0.05)
     axes.legend(fontsize=7, ncols=2, frameon=False)
     image = io.BytesIO()
     figure.savefig(image, format="png")

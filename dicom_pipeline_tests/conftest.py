@@ -1,0 +1,21 @@
+"""What all tests share: the corpus, and a fast place for temporary files."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_MEMORY = Path("/dev/shm")
+_ENOUGH_BYTES = 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary files into memory where there is plenty: hundreds of small databases wait for the disk otherwise."""
+    if config.option.basetemp is not None or not os.access(_MEMORY, os.W_OK):
+        return
+    free = os.statvfs(_MEMORY)
+    if free.f_bavail * free.f_frsize >= _ENOUGH_BYTES:
+        config.option.basetemp = tempfile.mkdtemp(prefix="dicom-pipeline-tests-", dir=_MEMORY)
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
