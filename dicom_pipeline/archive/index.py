@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from dicom_pipeline.archive.directories import make_private_directories
 from dicom_pipeline.archive.entries import ArchiveStore, FileEntry
 from dicom_pipeline.archive.index_file import IndexFileError, IndexWriter, groups_with, open_index, read_batches
 from dicom_pipeline.archive.known import KnownEntries, state_of
@@ -70,7 +71,7 @@ class ArchiveIndex:
         Raises:
             ArchiveError: The archive cannot be listed.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directories(self._path.parent)
         # The spill file has no name: nothing is left of it, however this process ends.
         with (
             self._alone(),

@@ -92,7 +92,17 @@ class IndexedSource:
 
     def _read_dates(self, entries: Sequence[FileEntry]) -> list[DateAnswer]:
         reader = PydicomReader()
-        return [study_date_of_file(self.store, entry, reader) for entry in entries]
+        return [self._read_date(entry, reader) for entry in entries]
+
+    def _read_date(self, entry: FileEntry, reader: PydicomReader) -> DateAnswer:
+        try:
+            return study_date_of_file(self.store, entry, reader)
+        except ImportError:
+            raise
+        except Exception:
+            # Whatever a hostile file provokes costs itself: it counts as undated, and is read behind a fence and
+            # rejected there. The exception may quote the file.
+            return None
 
     def dates(self) -> list[dt.date]:
         """See ``DateSource``."""

@@ -18,6 +18,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dicom_pipeline.archive.directories import make_private_directories
 from dicom_pipeline.errors import StagingError
 
 _ROW_GROUP_ROWS = 16_384
@@ -48,7 +49,7 @@ class Draft:
 
     def __enter__(self) -> Self:
         with _as_staging_error(self._label, "cannot be written"):
-            _make_private_directories(self.target.parent)
+            make_private_directories(self.target.parent)
             _delete_dead_drafts(self.target)
             self.path, self._handle = _create_draft(self.target)
         return self
@@ -195,15 +196,6 @@ def _as_staging_error(label: str, what: str) -> Iterator[None]:
         raise StagingError(f"{label} {what}: {detail}") from None
     except pa.ArrowException as error:
         raise StagingError(f"{label} {what}: {type(error).__name__}") from None
-
-
-def _make_private_directories(directory: Path) -> None:
-    """Create missing directories for their owner only, whatever the umask; existing ones stay as they are."""
-    missing = [d for d in (directory, *directory.parents) if not d.exists()]
-    for one in reversed(missing):
-        with suppress(FileExistsError):
-            one.mkdir(0o700)
-            one.chmod(0o700)
 
 
 def _create_draft(target: Path) -> tuple[Path, int]:
