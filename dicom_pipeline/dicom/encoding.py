@@ -31,7 +31,7 @@ from dicom_pipeline.dicom.element_header import (
 )
 from dicom_pipeline.dicom.header import MAX_VALUE_BYTES, HeaderError
 from dicom_pipeline.dicom.reasons import Reason
-from dicom_pipeline.dicom.source import Deadline, InflatedSource, Source
+from dicom_pipeline.dicom.source import InflatedSource, Source
 
 PREAMBLE_BYTES = 128
 PREFIX = b"DICM"
@@ -41,6 +41,8 @@ _COMMAND_GROUP = 0x0000
 _FILE_META_GROUP = 0x0002
 _FILE_META_GROUP_LENGTH = 0x0002_0000
 _LAST_BARE_IMPLICIT_GROUP = 0x0008
+_MAX_GROUP_ELEMENTS = 1024
+"""PS3.6 and PS3.7 define fewer than a hundred each; a block of zeros reads like elements (0000,0000) without end."""
 _GE_PRIVATE_IMPLICIT = "1.2.840.113619.5.2"
 
 
@@ -63,17 +65,17 @@ class _Group(NamedTuple):
     end: int
 
 
-def find_beginning(source: Source, deadline: Deadline) -> Beginning:
+def find_beginning(source: Source) -> Beginning:
     """Find where the data set begins.
 
     Raises:
         HeaderError: NotDicom; Unreadable if there is a DICM prefix but nothing behind it, or the File Meta
-            Information is cut; LimitExceeded.
+            Information is cut or endless.
     """
     first = _first_element(source)
-    command_set = _pass_group(source, first, _COMMAND_GROUP, deadline)
-    meta = _pass_group(source, command_set.end, _FILE_META_GROUP, deadline)
-    end = _pass_group(source, meta.end, _COMMAND_GROUP, deadline).end
+    command_set = _pass_group(source, first, _COMMAND_GROUP)
+    meta = _pass_group(source, command_set.end, _FILE_META_GROUP)
+    end = _pass_group(source, meta.end, _COMMAND_GROUP).end
     positions = (end, *(stated for stated in _stated_ends(source, meta) if stated > end))
     if source.ends_at(end) and len(positions) > 1:
         raise HeaderError(Reason.UNREADABLE)
@@ -132,17 +134,17 @@ def begins(source: Source, position: int, encoding: Encoding) -> bool:
     return prospect(source, header, encoding, nested=False) is not Prospect.NOTHING
 
 
-def _pass_group(source: Source, position: int, group: int, deadline: Deadline) -> _Group:
+def _pass_group(source: Source, position: int, group: int) -> _Group:
     """Pass the elements of a group that stands in little endian before the data set, with VR or without."""
     elements: dict[int, ElementHeader] = {}
-    while True:
-        deadline.check()
+    for _ in range(_MAX_GROUP_ELEMENTS):
         raw = source.peek(position)
         if len(raw) < TAG_BYTES or tag_of(raw, EXPLICIT_LITTLE) >> 16 != group:
             return _Group(elements, position)
         header = _group_element(source, raw, position)
         elements[header.tag] = header
         position = header.offset + header.length
+    raise HeaderError(Reason.UNREADABLE)
 
 
 def _group_element(source: Source, raw: bytes, position: int) -> ElementHeader:

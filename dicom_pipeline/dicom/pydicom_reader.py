@@ -39,7 +39,7 @@ class PydicomReader:
         file = FileSource(stream, size)
         if not file.peek(0):
             raise HeaderError(Reason.EMPTY_FILE)
-        beginning = find_beginning(file, deadline)
+        beginning = find_beginning(file)
         source, candidates = starts(file, beginning)
         found = Walk(source, candidates, deadline).run()
         places = {tag: place for tag, place in found.places.items() if place is not None}

@@ -224,6 +224,14 @@ def test_file_meta_that_is_cut_is_damaged_dicom(prefix: bytes) -> None:
         assert reason_of(prefix + meta[:cut]) is Reason.UNREADABLE, cut
 
 
+@pytest.mark.parametrize("meta", [b"", file_meta()], ids=["prefix only", "file meta"])
+def test_megabytes_of_zeros_cost_no_time(meta: bytes) -> None:
+    """What a disk leaves of a file whose blocks were never written, read as element (0000,0000) over and over."""
+    with pytest.raises(HeaderError) as caught:
+        read(PREAMBLE + b"DICM" + meta + bytes(4_000_000), seconds=0.5)
+    assert caught.value.reason is Reason.UNREADABLE
+
+
 def test_every_encoding_is_found_without_declaration_in_a_big_file() -> None:
     for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG):
         data_set = plain_data_set(encoding) + bytes(2_000_000)
