@@ -193,7 +193,7 @@ class Extractor:
     def _result(self, task: _Task) -> pa.RecordBatch:
         """Wait for a task and return its rows, or say what became of it in this module's exceptions."""
         if task.pool is not self._pool and not task.future.done():
-            # Its pool was given up for another task's sake and will never answer.
+            # Its pool was given up for another task's sake and may never answer.
             raise _PoolBroken
         try:
             return unpack_chunk(task.future.result(self._patience()))

@@ -95,6 +95,8 @@ def initialize_worker() -> None:
     logging.disable()
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Arrow's allocator takes its arena, a whole gigabyte of address space, with the first array: not from the headroom.
+    pa.array([0])
     _limit_memory(_HEADROOM_BYTES)
 
 
@@ -117,8 +119,8 @@ def _exit_with_parent() -> None:
 def _limit_memory(headroom: int) -> None:
     """Let the process grow by ``headroom`` bytes of private writable memory, then make it fail to allocate.
 
-    RLIMIT_DATA counts what is written to; RLIMIT_AS would also count the gigabytes that allocators and Arrow reserve
-    and never touch. Where the kernel doesn't tell the present size, there is no limit.
+    RLIMIT_DATA counts what may be written to; RLIMIT_AS would also count mapped files and what is only reserved.
+    Where the kernel doesn't tell the present size, there is no limit.
     """
     with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()

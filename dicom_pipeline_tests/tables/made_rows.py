@@ -78,8 +78,8 @@ class MadeUpReader:
     """Reads nothing: what becomes of a file is told by its name.
 
     ``kill`` and ``hang`` do it to the worker, ``kill-once`` and ``kill-twice`` as often, counting in ``scratch``,
-    ``raise``, ``import`` and ``bomb`` raise and allocate, ``reject`` is rejected; any other name is the SOP Instance
-    UID of an accepted file.
+    ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name is the SOP Instance UID
+    of an accepted file.
     """
 
     scratch: str = ""
@@ -104,7 +104,7 @@ class MadeUpReader:
         if name == "raise":
             raise RuntimeError("a name from the file")
         if name == "bomb":
-            bytearray(8 << 30)
+            bytearray(2 << 30)
         if name == "reject":
             return Rejection(Reason.NOT_DICOM)
         return record(name)

@@ -67,6 +67,26 @@ def test_a_file_that_kills_hangs_or_upsets_its_worker_costs_itself_only(extracto
     assert {name: reason for name, reason in rows if reason} == dict(cases.values())
 
 
+ARENA_AND_LIMIT = """
+import pyarrow as pa
+from dicom_pipeline.tables import workers
+
+workers._HEADROOM_BYTES = 1500 << 20
+workers.initialize_worker()
+pa.array(range(10))
+bytearray(1200 << 20)
+try:
+    bytearray(1600 << 20)
+except MemoryError:
+    print("limited")
+"""
+
+
+def test_what_arrow_reserves_is_not_taken_from_the_memory_a_file_may_cost() -> None:
+    done = subprocess.run([sys.executable, "-c", ARENA_AND_LIMIT], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("limited\n", "")
+
+
 def test_a_file_that_hangs_is_rejected_in_bounded_time(extractor: Extractor) -> None:
     started = time.monotonic()
     assert extract(extractor, ["1", "hang", "2"]) == [("1", None), ("hang", "LimitExceeded"), ("2", None)]
@@ -109,11 +129,15 @@ def test_a_bounded_number_of_files_is_under_way(extractor: Extractor) -> None:
         assert taken - done <= 4 * CHUNK_FILES
 
 
-def test_a_consumer_may_stop_early_and_start_again(extractor: Extractor) -> None:
-    rows = extractor.extract((entry(str(number)) for number in range(50 * CHUNK_FILES)), job())
-    next(rows)
-    rows.close()
-    assert extract(extractor, ["a"]) == [("a", None)]
+def test_what_a_consumer_does_not_wait_for_is_given_up() -> None:
+    names = [*(str(number) for number in range(CHUNK_FILES)), "hang"]
+    with Extractor(MadeUpReader(), workers=1, file_seconds=60) as extractor:
+        rows = extractor.extract((entry(name) for name in names), job())
+        next(rows)
+        rows.close()
+        started = time.monotonic()
+        assert extract(extractor, ["a"]) == [("a", None)]
+        assert time.monotonic() - started < 60
 
 
 def test_workers_load_neither_dagster_nor_pandas_nor_a_database() -> None:
@@ -148,22 +172,26 @@ def test_workers_are_started_as_they_are_needed() -> None:
 
 def test_ending_before_the_workers_have_started_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
-        with Extractor(MadeUpReader(), workers=2) as extractor:
-            next(extractor.extract((entry(str(number)) for number in range(2 * CHUNK_FILES)), job()))
+        with Extractor(MadeUpReader(), workers=4) as extractor:
+            next(extractor.extract((entry(str(number)) for number in range(4 * CHUNK_FILES)), job()))
     assert capfd.readouterr().err == ""
 
 
 def test_a_stuck_pool_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     # A worker stopped, not killed, neither answers nor dies; its time limit is switched off to have a stuck pool.
     monkeypatch.setattr(Extractor, "_limit", lambda *_: 600.0)
-    monkeypatch.setattr(Extractor, "_patience", lambda _: 1.5)
+    patience = iter([600.0, 1.5])
+    monkeypatch.setattr(Extractor, "_patience", lambda _: next(patience, 60.0))
     before = set(multiprocessing.active_children())
     with Extractor(MadeUpReader(), workers=1) as extractor:
         rows = extractor.extract((entry(str(number)) for number in range(5 * CHUNK_FILES)), job())
         assert next(rows).num_rows == CHUNK_FILES
         for process in set(multiprocessing.active_children()) - before:
             os.kill(process.pid or 0, signal.SIGSTOP)
+        started = time.monotonic()
         assert sum(batch.num_rows for batch in rows) == 4 * CHUNK_FILES
+        # What waited behind the stuck file is not waited for in vain.
+        assert time.monotonic() - started < 60
 
 
 def test_unknown_readers_are_refused() -> None:
