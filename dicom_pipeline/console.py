@@ -117,14 +117,15 @@ def print_load_report(report: LoadReport) -> None:
 
 
 def _dates_table(outcomes: list[DateOutcome]) -> Table:
-    table = Table("date", "files", "accepted", "rejected", *(s.name for s in SLICE_TABLES), "outcome")
-    for column in table.columns[1 : 4 + len(SLICE_TABLES)]:
+    table = Table("date", "files", "accepted", "rejected", *(s.name for s in SLICE_TABLES), "seconds", "row changes")
+    for column in table.columns[1 : 5 + len(SLICE_TABLES)]:
         column.justify = "right"
     for outcome in outcomes:
         summary, changes = outcome.metadata, outcome.changes
         counts = [summary.listed, summary.accepted, _rejected(summary)] if summary else ["", "", ""]
         rows = [changes[s.name].rows if changes else "" for s in SLICE_TABLES]
-        table.add_row(str(outcome.date), *(str(value) for value in (*counts, *rows)), _outcome(outcome))
+        numbers = (*counts, *rows, f"{outcome.seconds:.1f}")
+        table.add_row(str(outcome.date), *(str(value) for value in numbers), _outcome(outcome))
     return table
 
 

@@ -12,7 +12,7 @@ _ENOUGH_BYTES = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put temporary files into memory where there is plenty: hundreds of small databases wait for the disk otherwise."""
+    """Put temporary files into memory where there is plenty: hundreds of databases wait for the disk otherwise."""
     if config.option.basetemp is not None or not os.access(_MEMORY, os.W_OK):
         return
     free = os.statvfs(_MEMORY)

@@ -23,11 +23,11 @@ VERSION = b"1"
 _VERSION_KEY = b"dicom_pipeline.archive_index"
 SCHEMA = pa.schema(
     [
-        pa.field("path", pa.binary(), False),
-        pa.field("size", pa.int64()),
-        pa.field("mtime_ns", pa.int64()),
-        pa.field("study_date", pa.date32()),
-        pa.field("problem", pa.string()),
+        pa.field("path", pa.binary(), False, {"comment": "Path relative to the root, its exact bytes"}),
+        pa.field("size", pa.int64(), True, {"comment": "Bytes, NULL if it could not be asked"}),
+        pa.field("mtime_ns", pa.int64(), True, {"comment": "Time of modification in nanoseconds since 1970"}),
+        pa.field("study_date", pa.date32(), True, {"comment": "Study Date, NULL if the file has no usable one"}),
+        pa.field("problem", pa.string(), True, {"comment": "Reason code where the entry cannot be read at all"}),
     ],
     {_VERSION_KEY: VERSION},
 )

@@ -1,9 +1,9 @@
-"""The assets of one archive: listing, metadata, the three tables, the index and the overview.
+"""The assets that have a partition a date: listing, metadata and the three tables.
 
-Scope: asset definitions and the step that takes the dates of a run one by one. What happens to a date is in
-``dates.py``; what is shown about it in ``metadata.py``. The five partitioned assets are one operation: a date goes
-its whole way before the next begins, so that a bad date neither stops nor hides the others, and each date's events
-are stored as soon as it is done.
+Scope: the operation that takes the dates of a run one by one. What happens to a date is in ``dates.py``, what is shown
+about it in ``metadata.py``, what the assets say of themselves in ``specs.py``. The five assets are one operation: a
+date goes its whole way before the next begins, so that a bad date neither stops nor hides the others, and each date's
+events are stored as soon as it is done.
 """
 
 import datetime as dt
@@ -14,31 +14,23 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from dicom_pipeline import __version__
-from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
-from dicom_pipeline.errors import PipelineError, place_of
+from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
-from dicom_pipeline.orchestration.dates import FILES_ASSET, METADATA_ASSET, DateLoader, DateOutcome
+from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
+from dicom_pipeline.orchestration.failures import told, told_without_values
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
-from dicom_pipeline.orchestration.sources import IndexedSource, date_source
+from dicom_pipeline.orchestration.sources import date_source
+from dicom_pipeline.orchestration.specs import asset_key, date_specs
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
-
-OVERVIEW_ASSET = "archive_overview"
-INDEX_ASSET = "archive_index"
-OWNERS = ["team:imaging-data"]
+from dicom_pipeline.tables.metadata import METADATA_ASSET
 
 DateObserver = Callable[[DateOutcome], None]
 """Called with the outcome of each date as soon as it is known, in the process of the run."""
 
 DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
-
-
-def asset_key(archive: Archive, name: str) -> dg.AssetKey:
-    """Return the key of one of the archive's assets: the tenant, then the name."""
-    return dg.AssetKey([archive.tenant, name])
 
 
 def load_assets(
@@ -52,7 +44,7 @@ def load_assets(
 
     @dg.multi_asset(
         name=f"{archive.key_name}_load",
-        specs=_load_specs(archive, partitions),
+        specs=date_specs(archive, partitions),
         check_specs=check_specs(archive, partitions),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run),
@@ -63,16 +55,17 @@ def load_assets(
         staging: dg.ResourceParam[StagingIOManager],
         extractor: dg.ResourceParam[Extractor],
     ) -> Iterator[DateEvent]:
-        loader = DateLoader(
-            archive=archive,
-            source=date_source(archive, staging.staging),
-            staging=staging.staging,
-            extractor=extractor,
-            warehouse=warehouse.client(),
-            run_id=context.run.run_id,
-            clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-            reject_limit=settings.reject_limit,
-        )
+        with told_without_values():
+            loader = DateLoader(
+                archive=archive,
+                source=date_source(archive, staging.staging),
+                staging=staging.staging,
+                extractor=extractor,
+                warehouse=warehouse.client(),
+                run_id=context.run.run_id,
+                clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
+                reject_limit=settings.reject_limit,
+            )
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
         failed: list[str] = []
         for key in context.partition_keys:
@@ -120,12 +113,12 @@ class _Stages:
 
 def _date_events(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> Iterator[DateEvent]:
     """Take one date as far as it goes; its error ends up in the outcome, never in an exception."""
+    started = time.monotonic()
     try:
         yield from _date_steps(loader, outcome, stages)
-    except PipelineError as error:
-        outcome.error = str(error)
-    except Exception as error:  # an exception of a library may carry a patient's data: only its type is told
-        outcome.error = f"unexpected {type(error).__name__} in {place_of(error)}; run `dicom-pipeline doctor`"
+    except Exception as error:
+        outcome.error = told(error)
+    outcome.seconds = time.monotonic() - started
 
 
 def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> Iterator[DateEvent]:
@@ -160,131 +153,3 @@ def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> It
         yield from (evaluation(loader.archive, key, f) for f in after)
         if outcome.blocked_by:
             outcome.error = f"loaded, but the check {', '.join(outcome.blocked_by)} failed: load the date again"
-
-
-def _load_specs(archive: Archive, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
-    files_from = [asset_key(archive, INDEX_ASSET)] if archive.layout == "any" else []
-    key = asset_key(archive, METADATA_ASSET)
-    return [
-        _spec(
-            archive,
-            FILES_ASSET,
-            "Every file the archive holds for the date: path, size, time of modification.",
-            partitions=partitions,
-            deps=files_from,
-            kinds={"file"},
-            columns=metadata.files_columns(),
-            io_manager="staging",
-        ),
-        _spec(
-            archive,
-            METADATA_ASSET,
-            "One row a file, accepted with typed values or rejected with its reason (Parquet in staging).",
-            partitions=partitions,
-            deps=[asset_key(archive, FILES_ASSET)],
-            kinds={"python", "arrow", "parquet"},
-            columns=metadata.metadata_columns(),
-            io_manager="staging",
-        ),
-        *(
-            _spec(
-                archive,
-                table.name,
-                f"{table.comment}. Loading replaces exactly the date's slice, all tables in one transaction.",
-                partitions=partitions,
-                deps=[key],
-                kinds={"postgres", "table"},
-                columns=metadata.table_columns(table),
-                io_manager="warehouse",
-            )
-            for table in (IMAGE, STATE, REJECT)
-        ),
-    ]
-
-
-def _spec(
-    archive: Archive,
-    name: str,
-    description: str,
-    *,
-    partitions: dg.PartitionsDefinition | None,
-    deps: list[dg.AssetKey],
-    kinds: set[str],
-    columns: dg.TableSchema | None,
-    io_manager: str,
-) -> dg.AssetSpec:
-    values: dict[str, dg.TableSchema | str] = {}
-    if columns is not None:
-        values["dagster/column_schema"] = columns
-    if io_manager == "warehouse":
-        values["dagster/table_name"] = name
-    return dg.AssetSpec(
-        asset_key(archive, name),
-        deps=deps,
-        description=description,
-        metadata=values,
-        group_name=archive.key_name,
-        owners=OWNERS,
-        kinds=kinds,
-        code_version=__version__,
-        partitions_def=partitions,
-        skippable=True,
-    ).with_io_manager_key(io_manager)
-
-
-def index_asset(archive: Archive) -> dg.AssetsDefinition:
-    """Return the asset that learns the study date of new and changed files (layout ``any``)."""
-    spec = _spec(
-        archive,
-        INDEX_ASSET,
-        "Which study date each file of the archive has; reads new and changed files only.",
-        partitions=None,
-        deps=[],
-        kinds={"python", "parquet"},
-        columns=None,
-        io_manager="staging",
-    )
-
-    @dg.multi_asset(name=f"{archive.key_name}_index", specs=[spec])
-    def archive_index(
-        context: dg.AssetExecutionContext, staging: dg.ResourceParam[StagingIOManager]
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        del context
-        source = date_source(archive, staging.staging)
-        if not isinstance(source, IndexedSource):
-            raise TypeError("only the layout 'any' has an index")
-        change = source.refresh()
-        yield dg.MaterializeResult(
-            asset_key=spec.key,
-            metadata={
-                "added": change.added,
-                "changed": change.changed,
-                "removed": change.removed,
-            },
-        )
-
-    return archive_index
-
-
-def overview_asset(archive: Archive) -> dg.AssetsDefinition:
-    """Return the asset that draws instances by date and modality from the warehouse."""
-    spec = _spec(
-        archive,
-        OVERVIEW_ASSET,
-        "Dates, series and instances in the warehouse, and a plot of instances by date and modality.",
-        partitions=None,
-        deps=[asset_key(archive, STATE.name), asset_key(archive, IMAGE.name)],
-        kinds={"python", "postgres"},
-        columns=None,
-        io_manager="staging",
-    )
-
-    @dg.multi_asset(name=f"{archive.key_name}_overview", specs=[spec])
-    def archive_overview(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseIOManager]
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        del context
-        overview = warehouse.client().overview(archive.tenant)
-        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata.overview_metadata(overview))
-
-    return archive_overview

@@ -25,8 +25,7 @@ from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.metadata import METADATA_ASSET as METADATA_ASSET
-from dicom_pipeline.tables.metadata import MetadataSummary, count_outcomes, stage_metadata
+from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
 from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
@@ -60,6 +59,7 @@ class DateOutcome:
     metadata: MetadataSummary | None = None
     findings: list[Findings] = field(default_factory=list)
     changes: dict[str, TableChange] | None = None
+    seconds: float = 0.0
     error: str | None = None
 
     @property

@@ -11,7 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from dicom_pipeline.orchestration.assets import DateObserver, index_asset, load_assets, overview_asset
+from dicom_pipeline.orchestration.archive_assets import index_asset, overview_asset
+from dicom_pipeline.orchestration.assets import DateObserver, load_assets
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
 from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Archive, Settings

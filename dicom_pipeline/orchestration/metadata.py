@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 import pyarrow as pa
 
+from dicom_pipeline.archive.index import IndexChange
 from dicom_pipeline.dicom.fields import Field, TableSpec
 from dicom_pipeline.dicom.reasons import REASONS
 from dicom_pipeline.orchestration.dates import Listing
@@ -123,6 +124,23 @@ def findings_metadata(findings: Findings) -> MetadataValues:
     if findings.uid_hashes:
         values["uid_hashes"] = dg.MetadataValue.json(list(findings.uid_hashes))
     return values
+
+
+def index_metadata(change: IndexChange) -> MetadataValues:
+    """Return what an update of the index found."""
+    return {"added": change.added, "changed": change.changed, "removed": change.removed}
+
+
+def overview_columns() -> dg.TableSchema:
+    """Return the columns of what the overview counts."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn("study_date", "date32[day]", "Study date"),
+            dg.TableColumn("modality", "string", "Modality, a defined term; anything else counts as other"),
+            dg.TableColumn("series", "int64", "Series of the date and modality"),
+            dg.TableColumn("instances", "int64", "SOP instances of the date and modality"),
+        ]
+    )
 
 
 def overview_metadata(overview: pa.Table) -> MetadataValues:
