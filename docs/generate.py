@@ -110,10 +110,11 @@ def checks_page() -> str:
     return _page(
         "Checks",
         "dicom_pipeline/quality/catalogue.py",
-        "What is checked on each date, before the load (`dicom_metadata`) and after it (the tables). Each date has its "
-        "own results. They show counts, and hashes of at most 20 UIDs, never values. The hashes are those of the "
-        "studies (`one_patient_per_study`), of the instances (`sop_instance_uid_unique`) or of the series (all others) "
-        "concerned: find the rows by `study_uid_hash` and `series_uid_hash`.",
+        "What is checked on each date, before the load (`dicom_metadata`) and after it (the tables); each date has its "
+        "own results. What is checked over all dates is with `archive_overview`, which every load draws at its end. "
+        "Results show counts, and hashes of at most 20 UIDs, never values. The hashes are those of the studies "
+        "(`one_patient_per_study`, `study_of_one_patient`), of the instances (`sop_instance_uid_unique`) or of the "
+        "series (all others) concerned: find the rows by `study_uid_hash` and `series_uid_hash`.",
         "A check that *blocks* keeps everything downstream of its asset from running when it fails with severity "
         "error.",
         *sections,

@@ -20,10 +20,12 @@
 --   CREATE ROLE reports LOGIN IN ROLE dicom_reader;  \password reports
 --   GRANT dicom_owner TO <administrator>;
 --
--- and make the tables once as their owner (``role`` is set for that connection only):
+-- and make the tables once as their owner, by a load of any one date (``role`` is set for that connection only):
 --
 --   DICOM_PIPELINE_WAREHOUSE='postgresql://<administrator>@<host>/<database>?options=-crole%3Ddicom_owner' \
---       dicom-pipeline doctor
+--       dicom-pipeline load <archive> --from <date> --to <date>
+--
+-- From then on `dicom-pipeline doctor` tells each role whether it may write, and if not, what it lacks.
 --
 -- The server's own log repeats values of rows it refuses. Unless it is as closed as the database itself, set
 -- log_error_verbosity = terse, log_min_error_statement = panic, log_statement = none,
@@ -48,7 +50,7 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())
 SELECT format('GRANT CONNECT ON DATABASE %I TO dicom_owner, dicom_loader, dicom_reader', current_database())
 \gexec
 -- A load compares the new rows with the old ones in a temporary table.
-SELECT format('GRANT TEMPORARY ON DATABASE %I TO dicom_loader', current_database())
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO dicom_owner, dicom_loader', current_database())
 \gexec
 
 REVOKE ALL ON SCHEMA :"schema" FROM PUBLIC;

@@ -15,6 +15,7 @@ from dicom_pipeline.orchestration.archive_assets import index_asset, overview_as
 from dicom_pipeline.orchestration.assets import DateObserver, load_assets
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
+from dicom_pipeline.orchestration.standing import standing_checks
 from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Archive, Settings
 
 EXAMPLE_ARCHIVE = Archive(tenant="default", root="archive")
@@ -78,7 +79,8 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
         index = index_asset(archive)
         assets.append(index)
         jobs.append(_job(index_job_name(archive), index, f"Learn which date each file of {archive.tenant} has."))
-    return dg.Definitions(assets=assets, jobs=jobs)
+    # The overview's job selects its asset, and Dagster adds the checks of a selected asset.
+    return dg.Definitions(assets=assets, asset_checks=[standing_checks(archive)], jobs=jobs)
 
 
 def _job(name: str, assets: dg.AssetsDefinition, description: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Asset: TypeAlias = Literal["dicom_metadata", "dicom_image_meta", "dicom_state_meta", "dicom_reject"]
+Asset: TypeAlias = Literal["dicom_metadata", "dicom_image_meta", "dicom_state_meta", "dicom_reject", "archive_overview"]
 
 
 class Severity(StrEnum):
@@ -27,7 +27,7 @@ class CheckSpec:
 
     Attributes:
         name: What holds when it passes; unique for its asset.
-        asset: The asset whose partition is checked.
+        asset: The asset that is checked: each of its partitions, or the whole where it has none.
         severity: The gravest it reports.
         blocking: Whether what comes after the asset waits for it.
         description: What is compared, in one or two sentences.
@@ -48,6 +48,10 @@ def _before_load(name: str, severity: Severity, description: str, remedy: str, *
 
 def _after_load(name: str, asset: Asset, description: str, remedy: str) -> CheckSpec:
     return CheckSpec(name, asset, Severity.ERROR, True, description, remedy)
+
+
+def _standing(name: str, description: str, remedy: str) -> CheckSpec:
+    return CheckSpec(name, "archive_overview", Severity.WARN, False, description, remedy)
 
 
 _TABLES: tuple[Asset, ...] = ("dicom_image_meta", "dicom_state_meta", "dicom_reject")
@@ -154,5 +158,24 @@ WAREHOUSE_CHECKS: tuple[CheckSpec, ...] = (
     ),
 )
 
-CHECKS: tuple[CheckSpec, ...] = METADATA_CHECKS + WAREHOUSE_CHECKS
+PARTITIONED_CHECKS: tuple[CheckSpec, ...] = METADATA_CHECKS + WAREHOUSE_CHECKS
+"""The checks of one date: each date has its own result."""
+
+STANDING_CHECKS: tuple[CheckSpec, ...] = (
+    _standing(
+        "sop_instance_in_one_place",
+        "Every SOP instance is in one series of one study date.",
+        "The archive holds it twice, or its study date was changed. Correct the copies and load both dates again; "
+        "until then counts over several dates count it twice.",
+    ),
+    _standing(
+        "study_of_one_patient",
+        "All instances of a study have the same Patient ID, whatever their study dates.",
+        "Find out which patient the study belongs to, correct it at its source and load its dates again. A new Patient "
+        "ID after a merge of patients is a correction that not all files have had.",
+    ),
+)
+"""The checks of all that is loaded, over all dates of the tenant."""
+
+CHECKS: tuple[CheckSpec, ...] = PARTITIONED_CHECKS + STANDING_CHECKS
 CHECKS_BY_KEY: dict[tuple[str, str], CheckSpec] = {(spec.asset, spec.name): spec for spec in CHECKS}

@@ -19,7 +19,7 @@ SAMPLE_SIZE = 20
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The result of one check on one partition.
+    """The result of one check on one partition, or on all that is loaded.
 
     Attributes:
         check: Name of the check.

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.quality.conflicts import Conflict as Conflict
 from dicom_pipeline.tables.digest import SliceDigest as SliceDigest
 
 ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
@@ -73,6 +74,15 @@ class Warehouse(Protocol):
     def differences(self) -> list[str]:
         """Return how existing tables differ from the field table, one line each; empty if they agree."""
 
+    def missing_privileges(self) -> list[str]:
+        """Return what the role lacks to ``prepare`` and ``replace_slice`` here; empty if it may write.
+
+        One phrase each, such as ``INSERT on dicom_image_meta``. Nothing is changed.
+
+        Raises:
+            WarehouseError: The database cannot be written by anybody, or has no place for the tables.
+        """
+
     def replace_slice(
         self, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
     ) -> dict[str, TableChange]:
@@ -99,6 +109,15 @@ class Warehouse(Protocol):
 
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""
+
+    def instances_in_several_places(self, tenant_id: str) -> Conflict:
+        """Return how many SOP instances the tenant has under several dates, studies or series.
+
+        Each hash is that of a series with such an instance.
+        """
+
+    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
+        """Return how many studies of the tenant have images of several Patient IDs, with their hashes."""
 
     def close(self) -> None:
         """Give up connections; the object may be used again afterwards."""

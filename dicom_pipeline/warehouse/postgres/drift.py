@@ -60,7 +60,7 @@ def prepare(connection: psycopg.Connection, *, allow_schema_evolution: bool) -> 
         SchemaDrift: An existing table differs in more than may be added.
         WarehouseError: The connection's search path names no schema to create tables in.
     """
-    schema = _schema(connection)
+    schema = home_schema(connection)
     if _is_prepared(connection, schema):
         return
     with connection.transaction():
@@ -89,7 +89,7 @@ def find_drift(connection: psycopg.Connection) -> Drift:
 
 def _is_prepared(connection: psycopg.Connection, schema: str) -> bool:
     drift = find_drift(connection)
-    return not drift.missing and not drift.differences and _has_function(connection, schema)
+    return not drift.missing and not drift.differences and has_function(connection, schema)
 
 
 def _statements(connection: psycopg.Connection, drift: Drift, schema: str) -> list[str]:
@@ -98,7 +98,7 @@ def _statements(connection: psycopg.Connection, drift: Drift, schema: str) -> li
         statements += [ddl.create_table(table), *ddl.comments(table)]
     for table, field in drift.addable:
         statements += ddl.add_column(table, field)
-    if not _has_function(connection, schema):
+    if not has_function(connection, schema):
         statements += ddl.partition_function(schema)
     return statements
 
@@ -135,13 +135,19 @@ def _rows(connection: psycopg.Connection, query: str, table: TableSpec) -> list[
     return connection.execute(query.encode(), (ddl.quote_name(table.name),)).fetchall()
 
 
-def _schema(connection: psycopg.Connection) -> str:
+def home_schema(connection: psycopg.Connection) -> str:
+    """Return the schema of the tables: where they are, or where they would be made.
+
+    Raises:
+        WarehouseError: The connection's search path names no schema to create tables in.
+    """
     found = connection.execute(_SCHEMA.encode(), (ddl.quote_name(ALL_TABLES[0].name),)).fetchone()
     if found is None or found[0] is None:
-        raise WarehouseError("the connection's search_path names no existing schema to hold the tables")
+        raise WarehouseError("the connection's search_path names no schema that the role may use for the tables")
     return str(found[0])
 
 
-def _has_function(connection: psycopg.Connection, schema: str) -> bool:
+def has_function(connection: psycopg.Connection, schema: str) -> bool:
+    """Return whether the partition function is there, as this version writes it."""
     found = connection.execute(_FUNCTION.encode(), (schema, ddl.PARTITION_FUNCTION)).fetchone()
     return found is not None and found[0] == ddl.partition_function_body(schema)

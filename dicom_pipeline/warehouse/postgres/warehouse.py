@@ -1,7 +1,7 @@
 """``PostgresWarehouse``: the Warehouse interface put together from this folder's parts.
 
 Scope: holding the connection and the rule that tables are prepared once before the first load. The work is in
-``replace.py``, ``read.py`` and ``drift.py``.
+``replace.py``, ``read.py``, ``drift.py`` and the other modules of this folder.
 """
 
 import datetime as dt
@@ -11,9 +11,10 @@ import psycopg
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.digest import SliceDigest
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
-from dicom_pipeline.warehouse.postgres import drift, read, replace
+from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read, replace
 from dicom_pipeline.warehouse.postgres.connection import connect
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
@@ -59,6 +60,13 @@ class PostgresWarehouse:
         with translated("comparing the tables"):
             return list(drift.find_drift(self._connection()).differences)
 
+    def missing_privileges(self) -> list[str]:
+        """Return what the role lacks to prepare and load; see ``privileges.missing_privileges``."""
+        with translated("looking at the role's privileges"):
+            return privileges.missing_privileges(
+                self._connection(), allow_schema_evolution=self._allow_schema_evolution
+            )
+
     def replace_slice(
         self, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
     ) -> dict[str, TableChange]:
@@ -89,6 +97,16 @@ class PostgresWarehouse:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""
         with translated("counting series and instances"):
             return read.overview(self._connection(), tenant_id)
+
+    def instances_in_several_places(self, tenant_id: str) -> Conflict:
+        """Return how many SOP instances stand under several dates, studies or series, with hashes of the series."""
+        with translated("looking for instances in several places"):
+            return conflicts.instances_in_several_places(self._connection(), tenant_id)
+
+    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
+        """Return how many studies have images of several Patient IDs, with their hashes."""
+        with translated("looking for studies of several patients"):
+            return conflicts.studies_of_several_patients(self._connection(), tenant_id)
 
     def close(self) -> None:
         """Give up all connections; the next call makes others."""

@@ -1,0 +1,61 @@
+"""Checks over all dates, as a load leaves them behind."""
+
+import dagster as dg
+import pytest
+
+from dicom_pipeline.dicom.hashes import hash_uid
+from dicom_pipeline.orchestration.definitions import build_definitions, overview_job_name
+from dicom_pipeline.orchestration.instance import open_instance
+from dicom_pipeline.quality.catalogue import STANDING_CHECKS
+from dicom_pipeline.settings import Archive
+from dicom_pipeline.warehouse.postgres.warehouse import PostgresWarehouse
+from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.small_archive import days
+
+NAMES = {check.name for check in STANDING_CHECKS}
+
+
+def latest(loader: Loader) -> dict[str, dg.AssetCheckEvaluation]:
+    """Return the last evaluation of each standing check, as the UI shows it with ``archive_overview``."""
+    keys = [dg.AssetCheckKey(dg.AssetKey(["default", "archive_overview"]), name) for name in sorted(NAMES)]
+    with open_instance(loader.settings.dagster_home) as instance:
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        return {key.name: records[key].event.dagster_event.asset_check_evaluation_data for key in keys}
+
+
+def test_every_load_looks_over_all_dates_and_only_warns(loader: Loader) -> None:
+    first, second = days("2024-01-01", 2)
+    loader.archive.add(first, SOPInstanceUID="1.2.77")
+    loader()
+    before = latest(loader)
+    assert all(evaluation.passed for evaluation in before.values())
+    loader.archive.add(second, SOPInstanceUID="1.2.77", StudyInstanceUID=f"1.2.{first:%Y%m%d}", PatientID="MRN-OTHER")
+    report = loader(second, second)
+    assert report.failed == []
+    assert not any("overview" in note for note in loader.progress.notes)
+    after = latest(loader)
+    for name in NAMES:
+        assert not after[name].passed
+        assert after[name].severity is dg.AssetCheckSeverity.WARN
+        assert not after[name].blocking
+        assert after[name].partition is None
+        assert {n: after[name].metadata[n].value for n in ("offending", "images")} == {"offending": 1, "images": 2}
+    assert after["study_of_one_patient"].metadata["uid_hashes"].value == [hash_uid(f"1.2.{first:%Y%m%d}")]
+    assert "1.2.77" not in str(after)
+    assert "MRN-OTHER" not in str(after)
+
+
+def test_a_check_that_cannot_look_tells_no_text_of_others(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Key (patient_id)=(CANARY)")
+
+    monkeypatch.setattr(PostgresWarehouse, "studies_of_several_patients", fail)
+    archive = Archive(root=str(loader.archive.root))
+    job = build_definitions(loader.settings.with_archive(archive)).resolve_job_def(overview_job_name(archive))
+    with open_instance(loader.settings.dagster_home) as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        assert not result.success
+        assert len(result.get_asset_materialization_events()) == 1
+        events = str(instance.all_logs(result.run_id))
+    assert "unexpected RuntimeError" in events
+    assert "CANARY" not in events
