@@ -16,6 +16,7 @@ from dicom_pipeline import __version__
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import PipelineError
 from dicom_pipeline.settings import Archive, Settings
+from dicom_pipeline.warehouse.base import Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 
@@ -88,13 +89,27 @@ def _warehouse(settings: Settings) -> Iterator[Line]:
         yield Line(False, "warehouse", str(error))
         return
     try:
-        differences = warehouse.differences()
-    except PipelineError as error:
-        yield Line(False, "tables", str(error))
-        return
+        yield _tables(warehouse)
+        yield _privileges(warehouse)
     finally:
         warehouse.close()
+
+
+def _tables(warehouse: Warehouse) -> Line:
+    try:
+        differences = warehouse.differences()
+    except PipelineError as error:
+        return Line(False, "tables", str(error))
     if differences:
-        yield Line(False, "tables", f"{'; '.join(differences)}: migrate them, or load into another database")
-    else:
-        yield Line(True, "tables", "as this version writes them (or not created yet)")
+        return Line(False, "tables", f"{'; '.join(differences)}: migrate them, or load into another database")
+    return Line(True, "tables", "as this version writes them (or not created yet)")
+
+
+def _privileges(warehouse: Warehouse) -> Line:
+    try:
+        missing = warehouse.missing_privileges()
+    except PipelineError as error:
+        return Line(False, "privileges", str(error))
+    if missing:
+        return Line(False, "privileges", f"missing {', '.join(missing)}: run deploy/postgresql/roles.sql")
+    return Line(True, "privileges", "may write")
