@@ -88,7 +88,7 @@ def load_archive(
         for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
         if not _run(jobs, instance, overview_job_name(archive), {}):
-            progress.note("the overview could not be drawn; its run in the UI says why")
+            progress.note("the overview could not be drawn and checked; its run in the UI says why")
         report.rows = _rows_now(report, warehouse)
     report.seconds = time.monotonic() - started
     return report
