@@ -177,13 +177,13 @@ def _modality(value: str | None) -> str:
 
 
 def _plot(rows: list[dict[str, object]]) -> str:
-    """Return a PNG of stacked bars, at most ``_BARS`` modalities and one bar a month (a day in short archives)."""
+    """Return a PNG of stacked bars: at most ``_BARS`` modalities, one bar a day, month or year by the archive's span."""
     import pandas as pd
     from matplotlib.figure import Figure
 
     frame = pd.DataFrame(rows)
     dates = pd.to_datetime(frame["study_date"])
-    unit = "M" if (dates.max() - dates.min()).days > 92 else "D"
+    unit = _bar_unit((dates.max() - dates.min()).days)
     counts = frame.pivot_table(index=dates.dt.to_period(unit), columns="modality", values="instances", aggfunc="sum")
     every_period = pd.period_range(counts.index.min(), counts.index.max(), freq=unit)
     counts = counts.reindex(every_period).fillna(0)
@@ -205,3 +205,10 @@ def _plot(rows: list[dict[str, object]]) -> str:
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return base64.b64encode(image.getvalue()).decode("ascii")
+
+
+def _bar_unit(days: int) -> str:
+    """Return the period of a bar such that there are about a hundred at most: more take seconds to draw."""
+    if days <= 92:
+        return "D"
+    return "M" if days <= 3660 else "Y"

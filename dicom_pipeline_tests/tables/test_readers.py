@@ -136,13 +136,6 @@ def test_an_entry_with_a_problem_is_not_opened(tmp_path: Path, monkeypatch: pyte
     assert [row["reason"] for row in rows] == ["LinkOutsideArchive", "NotAFile"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_forbidden_file(tmp_path: Path) -> None:
-    good = one_good_and_its_entry(tmp_path)
-    (tmp_path / "good.dcm").chmod(0)
-    assert read(tmp_path, good)[0]["reason"] == "PermissionDenied"
-
-
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
