@@ -5,7 +5,6 @@ code strings). The files hold no other class of difference.
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ from dicom_pipeline.dicom.charsets import parse_charsets
 from dicom_pipeline.dicom.fields import HEADER_FIELDS
 from dicom_pipeline.dicom.header import Element
 from dicom_pipeline.dicom.values import get_text
+from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
 
-CORPUS = Path(os.environ.get("DICOM_PIPELINE_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
 COMPARED_VRS = ("LO", "SH", "PN", "CS", "AS", "UI")
 
 
@@ -79,6 +78,6 @@ def test_texts_of_the_files_that_pydicom_ships_are_pydicoms() -> None:
     assert compared_texts(bundled_files()) > 100
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is not at hand (DICOM_PIPELINE_CORPUS)")
+@needs_corpus
 def test_texts_of_the_corpus_are_pydicoms() -> None:
     assert compared_texts(corpus_files()) > 5000

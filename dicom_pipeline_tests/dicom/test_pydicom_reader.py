@@ -23,6 +23,7 @@ from dicom_pipeline.dicom.fields import SPECIFIC_CHARACTER_SET, WANTED_TAGS
 from dicom_pipeline.dicom.header import MAX_VALUE_BYTES, Header, HeaderError
 from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 from dicom_pipeline.dicom.reasons import Reason
+from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
 from dicom_pipeline_tests.dicom.streams import (
     DEFLATED_UID,
     EXPLICIT_UID,
@@ -47,7 +48,6 @@ from dicom_pipeline_tests.dicom.streams import (
     values,
 )
 
-CORPUS = Path(os.environ.get("DICOM_PIPELINE_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
 BUNDLED = Path(pydicom.__file__).parent / "data"
 NO_ELEMENT_AT_ITS_BEGINNING = "no_meta.dcm"
 """A bundled file that begins with half an element; nothing can be read of it, by pydicom either."""
@@ -80,7 +80,7 @@ def without_pad(found: dict[int, bytes]) -> dict[int, bytes]:
     return {tag: value.rstrip() if tag == SPECIFIC_CHARACTER_SET else value for tag, value in found.items()}
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is not at hand (DICOM_PIPELINE_CORPUS)")
+@needs_corpus
 def test_real_files_are_read_as_pydicom_reads_them() -> None:
     compared = 0
     for path in real_files():

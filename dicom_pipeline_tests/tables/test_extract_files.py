@@ -12,9 +12,8 @@ from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.tables.extract_files import ExtractSummary, extract_to_file
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
+from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
 from dicom_pipeline_tests.tables.made_rows import MadeUpReader, write_dicom
-
-CORPUS = Path(os.environ.get("DICOM_PIPELINE_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def as_counts(rows: list[dict[str, Any]]) -> tuple[int, int]:
     return accepted, len(rows) - accepted
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is not at hand (DICOM_PIPELINE_CORPUS)")
+@needs_corpus
 def test_the_corpus_has_one_row_a_file(tmp_path: Path) -> None:
     with (CORPUS / "manifest.csv").open() as stream:
         listed = {row["path"]: int(row["size"]) for row in csv.DictReader(stream)}
