@@ -23,7 +23,7 @@ from dicom_pipeline.warehouse.base import TableChange
 
 MetadataValues = Mapping[str, dg.MetadataValue | int | float | str]
 _OTHER = "other"
-_BARS = 12
+_MODALITIES_SHOWN = 12
 
 
 def table_columns(table: TableSpec) -> dg.TableSchema:
@@ -177,7 +177,7 @@ def _modality(value: str | None) -> str:
 
 
 def _plot(rows: list[dict[str, object]]) -> str:
-    """Return a PNG of stacked bars: at most ``_BARS`` modalities, one bar a day, month or year by the archive's span."""
+    """Return a PNG of stacked bars of the most frequent modalities, one bar a day, month or year by the span."""
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -187,7 +187,7 @@ def _plot(rows: list[dict[str, object]]) -> str:
     counts = frame.pivot_table(index=dates.dt.to_period(unit), columns="modality", values="instances", aggfunc="sum")
     every_period = pd.period_range(counts.index.min(), counts.index.max(), freq=unit)
     counts = counts.reindex(every_period).fillna(0)
-    shown = counts.sum().sort_values(ascending=False).index[:_BARS]
+    shown = counts.sum().sort_values(ascending=False).index[:_MODALITIES_SHOWN]
     figure = Figure(figsize=(7.2, 2.8), dpi=80, layout="constrained")
     axes = figure.subplots()
     bottom = 0 * counts.iloc[:, 0].to_numpy()
