@@ -45,7 +45,7 @@ def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Line]:
     except PipelineError as error:
         yield Line(False, "settings", str(error))
         return
-    yield Line(True, "settings", f"home {settings.home.absolute()}, {len(archives)} archives")
+    yield Line(True, "settings", f"home {settings.home.absolute()}, archives: {len(archives)}")
     yield _directory("home", settings.home)
     yield _directory("staging", settings.staging_directory)
     if not archives:
