@@ -1,7 +1,7 @@
-"""The inside of a worker process: how it starts, what it may use, what it does, when it ends.
+"""A worker process: how it starts, what it may use, what it does, when it ends.
 
-Scope: everything that runs in a process of the pool, and the start of such a process. Which files it is given, and
-what becomes of them if it dies, is in ``extraction.py``.
+Scope: everything that runs in a worker process, its start and the pipe to it. Which files it is given, and what becomes
+of them if it dies, is in ``extraction.py``.
 """
 
 import logging
@@ -13,13 +13,13 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum
 from importlib.abc import MetaPathFinder
-from multiprocessing import parent_process
-from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing import Pipe, parent_process
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
@@ -27,8 +27,32 @@ from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.tables.readers import MetadataReader, ReadJob
 from dicom_pipeline.tables.schemas import metadata_schema
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
 _HEADROOM_BYTES = 1 << 30
+_START_SECONDS = 120.0
 _STARTING = threading.Lock()
+
+
+class WorkerHung(Exception):
+    """The worker took longer than it may and was killed."""
+
+
+class WorkerDied(Exception):
+    """The worker ended in the middle of its work, or ran out of memory."""
+
+
+class ReaderFailed(Exception):
+    """The reader broke its contract; nothing of what it said is kept."""
+
+
+class _Failure(Enum):
+    """Why a worker has no rows to answer with."""
+
+    IMPORT = "a module cannot be imported"
+    MEMORY = "out of memory"
+    RAISED = "the reader raised, or returned other rows than it promises"
 
 
 class WorkerProcess(SpawnProcess):
@@ -46,25 +70,81 @@ class WorkerProcess(SpawnProcess):
             super().start()
 
 
-class WorkerContext(SpawnContext):
-    """The context a pool makes its processes, pipes and locks from; knows the processes it made."""
+class Worker:
+    """One worker process and the pipe to it, as its owner sees them.
 
-    def __init__(self) -> None:
-        self._processes: WeakSet[WorkerProcess] = WeakSet()
+    Nothing is shared between workers, neither a pipe nor a lock, so that one may be killed at any moment, in the middle
+    of a message too, without another noticing.
+    """
 
-    def Process(self, *args: Any, **kwargs: Any) -> WorkerProcess:  # type: ignore[override]  # noqa: N802
-        """Return a new process, not started."""
-        process = WorkerProcess(*args, **kwargs)
-        with _STARTING:
-            self._processes.add(process)
-        return process
+    def __init__(self, reader: MetadataReader) -> None:
+        """Start the process; it is ready after ``wait_until_ready``."""
+        self._connection, its_end = Pipe()
+        self._given_up = False
+        self._process = WorkerProcess(target=_serve, args=(its_end, reader), name="header-reader", daemon=True)
+        try:
+            self._process.start()
+        finally:
+            # Held open here, the end of the process would not end the pipe.
+            its_end.close()
 
-    def terminate(self) -> None:
-        """End all processes: one that is still starting would complain if its pool went first."""
-        with _STARTING:
-            for process in self._processes:
-                if process.pid is not None:
-                    process.terminate()
+    def wait_until_ready(self) -> None:
+        """Wait until the process has loaded what it needs.
+
+        Raises:
+            WorkerDied: It ended before, or took unreasonably long.
+        """
+        try:
+            self._receive(_START_SECONDS)
+        except WorkerHung:
+            raise WorkerDied from None
+
+    def read(self, entries: Sequence[FileEntry], job: ReadJob, seconds: float) -> pa.RecordBatch:
+        """Have files read and return their rows, in ``seconds`` at most.
+
+        Raises:
+            WorkerHung: It took longer; the process is killed.
+            WorkerDied: It ended on the way, or ran out of memory; the process is killed.
+            ReaderFailed: The reader raised; the process is as it was.
+            ImportError: A module cannot be imported; the process is as it was.
+        """
+        try:
+            self._connection.send((job, entries))
+        except OSError:
+            self.kill()
+            raise WorkerDied from None
+        reply = self._receive(seconds)
+        if isinstance(reply, bytes):
+            return pa.ipc.read_record_batch(pa.py_buffer(reply), metadata_schema())
+        if reply is _Failure.IMPORT:
+            raise ImportError
+        if reply is _Failure.MEMORY:
+            # What is left in it is anybody's guess.
+            self.kill()
+            raise WorkerDied
+        raise ReaderFailed
+
+    def _receive(self, seconds: float) -> object:
+        try:
+            if self._connection.poll(seconds):
+                return self._connection.recv()
+        except (EOFError, OSError):
+            self.kill()
+            raise WorkerDied from None
+        self.kill()
+        raise WorkerHung
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can be asked again."""
+        # While another thread collects a dead child, it looks alive to this one.
+        return not self._given_up and self._process.is_alive()
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing; from any thread."""
+        self._given_up = True
+        self._process.kill()
+        self._process.join()
 
 
 @contextmanager
@@ -130,18 +210,28 @@ def _limit_memory(headroom: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-def read_chunk(reader: MetadataReader, job: ReadJob, entries: Sequence[FileEntry]) -> bytes:
-    """Read some files and return their rows as one Arrow IPC message, without the schema.
+def _serve(connection: "Connection[object, object]", reader: MetadataReader) -> None:
+    """Answer requests until the owner is gone."""
+    initialize_worker()
+    with suppress(EOFError, OSError):
+        connection.send(None)
+        while True:
+            job, entries = cast("tuple[ReadJob, Sequence[FileEntry]]", connection.recv())
+            connection.send(_answer(reader, job, entries))
 
-    Raises:
-        ValueError: The reader broke its promise of one row of ``metadata_schema()`` for each file.
+
+def _answer(reader: MetadataReader, job: ReadJob, entries: Sequence[FileEntry]) -> "bytes | _Failure":
+    """Read files and return their rows as one Arrow IPC message without the schema, or what went wrong.
+
+    Of an exception only its kind travels: its text may quote a file.
     """
-    batch = reader.read_batch(entries, job)
-    if batch.num_rows != len(entries) or not batch.schema.equals(metadata_schema()):
-        raise ValueError("the reader did not return one row of the schema for each file")
-    return bytes(batch.serialize())
-
-
-def unpack_chunk(message: bytes) -> pa.RecordBatch:
-    """Return the rows of ``read_chunk``, without copying them."""
-    return pa.ipc.read_record_batch(pa.py_buffer(message), metadata_schema())
+    try:
+        batch = reader.read_batch(entries, job)
+    except ImportError:
+        return _Failure.IMPORT
+    except MemoryError:
+        return _Failure.MEMORY
+    except Exception:
+        return _Failure.RAISED
+    promised = batch.num_rows == len(entries) and batch.schema.equals(metadata_schema())
+    return bytes(batch.serialize()) if promised else _Failure.RAISED

@@ -101,16 +101,16 @@ def test_a_worker_killed_from_outside_costs_no_file(extractor: Extractor) -> Non
 
 
 def test_workers_killed_at_any_moment_cost_no_file() -> None:
-    names = [str(number) for number in range(8 * CHUNK_FILES)]
+    names = [str(number) for number in range(4 * CHUNK_FILES)]
     before = set(multiprocessing.active_children())
     with Extractor(MadeUpReader(), workers=2) as extractor:
         rows: list[str] = []
         for batch in extractor.extract((entry(name) for name in names), job()):
             rows += batch.column("path").to_pylist()
             assert set(batch.column("outcome").to_pylist()) == {"accepted"}
-            if len(rows) % (3 * CHUNK_FILES) == 0:
-                victims = set(multiprocessing.active_children()) - before
-                os.kill(min(process.pid or 0 for process in victims), signal.SIGKILL)
+            # Right after an answer a worker is busy taking the next request: the worst of moments.
+            for process in set(multiprocessing.active_children()) - before:
+                os.kill(process.pid or 0, signal.SIGKILL)
     assert rows == names
 
 
@@ -147,12 +147,12 @@ def test_workers_load_neither_dagster_nor_pandas_nor_a_database() -> None:
     assert batch.column("patient_id").to_pylist() == ["pyarrow"]
 
 
-def test_a_pool_that_cannot_work_is_an_error_and_not_an_endless_loop(
+def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(MadeUpReader, "__module__", "nowhere")
     monkeypatch.setitem(sys.modules, "nowhere", sys.modules[LoadedModulesReader.__module__])
-    with Extractor(MadeUpReader(), workers=1) as extractor, pytest.raises(PipelineError, match="do not stay alive"):
+    with Extractor(MadeUpReader(), workers=1) as extractor, pytest.raises(PipelineError, match="cannot be started"):
         list(extractor.extract([entry("a")], job()))
     capfd.readouterr()
 
@@ -175,23 +175,6 @@ def test_ending_before_the_workers_have_started_is_quiet(capfd: pytest.CaptureFi
         with Extractor(MadeUpReader(), workers=4) as extractor:
             next(extractor.extract((entry(str(number)) for number in range(4 * CHUNK_FILES)), job()))
     assert capfd.readouterr().err == ""
-
-
-def test_a_stuck_pool_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A worker stopped, not killed, neither answers nor dies; its time limit is switched off to have a stuck pool.
-    monkeypatch.setattr(Extractor, "_limit", lambda *_: 600.0)
-    patience = iter([600.0, 1.5])
-    monkeypatch.setattr(Extractor, "_patience", lambda _: next(patience, 60.0))
-    before = set(multiprocessing.active_children())
-    with Extractor(MadeUpReader(), workers=1) as extractor:
-        rows = extractor.extract((entry(str(number)) for number in range(5 * CHUNK_FILES)), job())
-        assert next(rows).num_rows == CHUNK_FILES
-        for process in set(multiprocessing.active_children()) - before:
-            os.kill(process.pid or 0, signal.SIGSTOP)
-        started = time.monotonic()
-        assert sum(batch.num_rows for batch in rows) == 4 * CHUNK_FILES
-        # What waited behind the stuck file is not waited for in vain.
-        assert time.monotonic() - started < 60
 
 
 def test_unknown_readers_are_refused() -> None:
