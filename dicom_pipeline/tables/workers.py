@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from importlib.abc import MetaPathFinder
-from multiprocessing import Pipe, parent_process
+from multiprocessing import Pipe, parent_process, resource_tracker
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +66,8 @@ class WorkerProcess(SpawnProcess):
         there, so the child is told of no such script. A blocked signal stays blocked across ``exec``: no worker
         prints a traceback when Ctrl-C hits it during its first imports.
         """
+        # Its first start unblocks the signal behind our back.
+        resource_tracker.ensure_running()
         with _STARTING, _without_main_script(sys.modules["__main__"]), _interrupt_blocked():
             super().start()
 
@@ -170,6 +172,7 @@ def _interrupt_blocked() -> Iterator[None]:
 
 def initialize_worker() -> None:
     """Prepare a new worker: it dies with its parent, leaves no core, cannot take all memory, and says nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.meta_path.insert(0, _NoPandas())
     threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
     logging.disable()
