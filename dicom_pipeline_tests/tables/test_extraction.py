@@ -207,6 +207,8 @@ def start_script(directory: Path, *names: str) -> "tuple[subprocess.Popen[str], 
             text=True,
             start_new_session=True,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            # Tests that a shell runs in the background inherit an interrupt that is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     assert process.stdout is not None
     return process, [int(pid) for pid in process.stdout.readline().split()]
