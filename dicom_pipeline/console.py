@@ -8,16 +8,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES
-from dicom_pipeline.orchestration.dates import DateOutcome
-from dicom_pipeline.orchestration.report import LoadReport
-from dicom_pipeline.tables.metadata import MetadataSummary
+
+if TYPE_CHECKING:
+    # Only named here: the command `extract` must not wait for Dagster.
+    from dicom_pipeline.orchestration.dates import DateOutcome
+    from dicom_pipeline.orchestration.report import LoadReport
+    from dicom_pipeline.tables.metadata import MetadataSummary
 
 _DATES_SHOWN = 40
 
@@ -60,7 +63,7 @@ class LoadWatcher:
         self._total = dates
         self._bar.update(self._task, total=dates)
 
-    def done(self, outcome: DateOutcome) -> None:
+    def done(self, outcome: "DateOutcome") -> None:
         """Say what became of a date; failures are said on a terminal too."""
         self._done += 1
         self._files += outcome.listing.files if outcome.listing else 0
@@ -98,14 +101,14 @@ class FileCounter:
         self._bar.stop()
 
 
-def _counts(outcome: DateOutcome) -> str:
+def _counts(outcome: "DateOutcome") -> str:
     summary = outcome.metadata
     if summary is None:
         return "nothing read"
     return f"{summary.listed} files, {summary.accepted} accepted, {summary.rejected} rejected"
 
 
-def print_load_report(report: LoadReport) -> None:
+def print_load_report(report: "LoadReport") -> None:
     """Print a table of dates, then the totals."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     first, rest = report.outcomes[:_DATES_SHOWN], report.outcomes[_DATES_SHOWN:]
@@ -116,7 +119,7 @@ def print_load_report(report: LoadReport) -> None:
     print_rows(f"{report.tenant} in {report.warehouse}", _totals(report.as_json()))
 
 
-def _dates_table(outcomes: list[DateOutcome]) -> Table:
+def _dates_table(outcomes: "list[DateOutcome]") -> Table:
     table = Table("date", "files", "accepted", "rejected", *(s.name for s in SLICE_TABLES), "seconds", "row changes")
     for column in table.columns[1 : 5 + len(SLICE_TABLES)]:
         column.justify = "right"
@@ -129,12 +132,12 @@ def _dates_table(outcomes: list[DateOutcome]) -> Table:
     return table
 
 
-def _rejected(summary: MetadataSummary) -> str:
+def _rejected(summary: "MetadataSummary") -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejected_by_reason.items())
     return reasons or "0"
 
 
-def _outcome(outcome: DateOutcome) -> str:
+def _outcome(outcome: "DateOutcome") -> str:
     if outcome.error is not None:
         return "FAILED"
     changes = Counter[str]()
