@@ -17,9 +17,8 @@ from dicom_pipeline.errors import ConfigurationError, PipelineError
 from dicom_pipeline.tables.extraction import CHUNK_FILES, Extractor
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
+from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
 from dicom_pipeline_tests.tables.made_rows import LoadedModulesReader, MadeUpReader, entry, job
-
-CORPUS = Path(os.environ.get("DICOM_PIPELINE_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +284,7 @@ def test_threads_may_start_workers_at_the_same_time() -> None:
     assert (getattr(main, "__file__", None), main.__spec__) == (file, spec)
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is not at hand (DICOM_PIPELINE_CORPUS)")
+@needs_corpus
 def test_real_files_give_the_rows_the_reader_gives() -> None:
     entries = list(LocalStore(CORPUS / "pydicom+pydicom").walk(""))
     assert entries
