@@ -130,13 +130,9 @@ def extract(
     """
     from dicom_pipeline.console import print_rows
     from dicom_pipeline.dicom.records import OnInvalidValue
-    from dicom_pipeline.settings import validate_tenant
     from dicom_pipeline.tables.extract_files import extract_to_file
 
-    try:
-        tenant_id = validate_tenant("default" if tenant is None else tenant)
-    except ValueError as error:
-        raise ConfigurationError(f"--tenant: {error}") from None
+    tenant_id = _tenant(tenant)
     policy = OnInvalidValue(on_invalid_value or "reject")
     with _counter(quiet=as_json) as count:
         summary = extract_to_file(list(paths), out, tenant=tenant_id, reader=reader, policy=policy, progress=count)
@@ -158,12 +154,8 @@ def _counter(*, quiet: bool) -> Any:
 def sample(directory: Path, tenant: str | None) -> None:
     """Lay out pydicom's bundled real files as an archive below DIRECTORY, <tenant>/<YYYYMMDD>/<study>/<series>/."""
     from dicom_pipeline.dicom.sample import lay_out_sample
-    from dicom_pipeline.settings import validate_tenant
 
-    try:
-        name = validate_tenant("default" if tenant is None else tenant)
-    except ValueError as error:
-        raise ConfigurationError(f"--tenant: {error}") from None
+    name = _tenant(tenant)
     report = lay_out_sample(directory, name)
     click.echo(
         f"{directory / name}: {report.files} files of {report.dates} dates, {report.undated} of them without a usable"
@@ -288,6 +280,15 @@ def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -
             for e in error.errors(include_url=False, include_input=False)
         )
         raise ConfigurationError(problems) from None
+
+
+def _tenant(given: str | None) -> str:
+    from dicom_pipeline.settings import validate_tenant
+
+    try:
+        return validate_tenant("default" if given is None else given)
+    except ValueError as error:
+        raise ConfigurationError(f"--tenant: {error}") from None
 
 
 def _date(text: str | None, option: str) -> date | None:
