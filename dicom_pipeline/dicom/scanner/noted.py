@@ -1,0 +1,84 @@
+"""What a scan notes: for each file whether it is ordinary, and where in the buffer its wanted values lie.
+
+Scope: the arrays between the walk (bytes to places) and the columns (places to values), and the way back from them to
+one file's ``Header`` for whoever judges a file by itself. Nothing is read or decoded here.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from dicom_pipeline.dicom.dictionary import dictionary_vr
+from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID
+from dicom_pipeline.dicom.fields import WANTED_TAGS
+from dicom_pipeline.dicom.header import Element, Header
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+SLOTS: tuple[int, ...] = tuple(sorted(WANTED_TAGS))
+"""The wanted tags in ascending order; a tag's slot is its place here. Slot 0 is (0002,0010) of the File Meta."""
+
+ABSENT = -1
+"""Length of a value whose element the file does not have."""
+
+
+class Status(IntEnum):
+    """What the walk says of a file."""
+
+    PLAIN = 0
+    """Read: its places are noted."""
+    ODD = 1
+    """Left to the careful reader, for whatever reason."""
+    DEFLATED = 2
+    """The File Meta names a deflated transfer syntax (PS3.5 A.5); the data set's bytes are yet to be inflated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A batch of ``n`` files after the walk; ``T`` is ``len(SLOTS)``.
+
+    Attributes:
+        buffer: The bytes all places refer to, uint8.
+        status: ``Status`` of each file, uint8, shape (n,). Places of files that are not PLAIN mean nothing.
+        offsets: Where in ``buffer`` each value begins, int64, shape (T, n).
+        lengths: Bytes of each value, int32, shape (T, n); ``ABSENT`` where the file has no such element, or where it is
+            a sequence.
+        vrs: The VR as found, its two letters as ``first << 8 | second``, uint16, shape (T, n); 0 in an implicit VR
+            stream. UN is not replaced yet.
+        big_endian: Whether binary values are big endian, bool, shape (n,).
+        sizes: Bytes of each file as the open file told, int64, shape (n,).
+    """
+
+    buffer: Bytes
+    status: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int32]
+    vrs: npt.NDArray[np.uint16]
+    big_endian: npt.NDArray[np.bool_]
+    sizes: npt.NDArray[np.int64]
+
+    def header(self, file: int) -> Header:
+        """Return what the careful reader would have returned for a PLAIN file."""
+        elements = {}
+        for slot, tag in enumerate(SLOTS):
+            length = int(self.lengths[slot, file])
+            if length != ABSENT and tag != TRANSFER_SYNTAX_UID:
+                begin = int(self.offsets[slot, file])
+                value = self.buffer[begin : begin + length].tobytes()
+                elements[tag] = Element(vr_of(tag, int(self.vrs[slot, file])), value)
+        return Header(elements, not self.big_endian[file], self._transfer_syntax(file))
+
+    def _transfer_syntax(self, file: int) -> str | None:
+        begin, length = int(self.offsets[0, file]), max(0, int(self.lengths[0, file]))
+        return self.buffer[begin : begin + length].tobytes().decode("latin-1").rstrip(" \0") or None
+
+
+@cache
+def vr_of(tag: int, code: int) -> str:
+    """Return the VR of an element: as found, or the dictionary's where there is none or UN (PS3.5 6.2.2)."""
+    vr = chr(code >> 8) + chr(code & 0xFF) if code else "UN"
+    return (dictionary_vr(tag) or "UN") if vr == "UN" else vr
