@@ -44,6 +44,13 @@ def dictionary_vr(tag: int) -> str | None:
         return None
 
 
+def known_tags() -> list[int]:
+    """Return every standard tag for which ``dictionary_vr`` has a VR, ascending; no repeating groups or group lengths."""
+    from pydicom.datadict import DicomDictionary
+
+    return sorted(tag for tag in DicomDictionary if dictionary_vr(tag) is not None)
+
+
 def is_group_length(tag: int) -> bool:
     """Return whether the tag is the length of its group (PS3.5 7.2)."""
     return tag & 0xFFFF == 0 and tag >> 16 < 0xFFFE

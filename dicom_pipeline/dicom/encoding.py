@@ -6,7 +6,7 @@ first. The walk itself is ``walker.py``.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import dictionary_vr
@@ -180,9 +180,9 @@ def starts(source: Source, beginning: Beginning) -> tuple[Source, Iterator[tuple
     none, the declared one is tried all the same, because the first header may be the one that makes no sense.
     """
     uid = (beginning.transfer_syntax_uid or "").strip()
-    declared = _special_encodings().get(uid, EXPLICIT_LITTLE)
+    declared = special_encodings().get(uid, EXPLICIT_LITTLE)
     positions = beginning.positions
-    if _is_deflated(uid) and next(_fitting(source, positions, declared), None) is None:
+    if uid in deflated_syntaxes() and next(_fitting(source, positions, declared), None) is None:
         source, positions = InflatedSource(source, positions[0]), (0,)
     return source, _starts(source, positions, declared)
 
@@ -203,7 +203,7 @@ def _fitting(source: Source, positions: tuple[int, ...], declared: Encoding) -> 
 
 
 @cache
-def _special_encodings() -> Mapping[str, Encoding]:
+def special_encodings() -> Mapping[str, Encoding]:
     """Return the transfer syntaxes that are not Explicit VR Little Endian (PS3.5 A), with their encodings."""
     from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
@@ -214,11 +214,10 @@ def _special_encodings() -> Mapping[str, Encoding]:
     }
 
 
-@lru_cache
-def _is_deflated(transfer_syntax_uid: str) -> bool:
-    """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, and the JPIP ones)."""
-    from pydicom import config
-    from pydicom.uid import UID
+@cache
+def deflated_syntaxes() -> frozenset[str]:
+    """Return the transfer syntaxes under which the whole data set is deflated (PS3.5 A.5, and the JPIP ones)."""
+    from pydicom.uid import UID_dictionary
 
-    name = UID(transfer_syntax_uid, config.IGNORE).name
-    return name.startswith("Deflated Explicit") or name.endswith("Deflate")
+    named = ((uid, entry[0]) for uid, entry in UID_dictionary.items())
+    return frozenset(uid for uid, name in named if name.startswith("Deflated Explicit") or name.endswith("Deflate"))

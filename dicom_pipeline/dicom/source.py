@@ -135,10 +135,15 @@ class InflatedSource:
             self._inflate()
         return len(self._bytes) >= offset
 
+    @property
+    def complete(self) -> bool:
+        """Whether the deflate stream has ended as it should, and all of it is inflated."""
+        return self._inflater.eof
+
     def ends_at(self, offset: int) -> bool:
         """Return whether the deflate stream is complete and ``offset`` is the end of what it inflates to."""
         self.reaches(offset + 1)
-        return self._inflater.eof and offset == len(self._bytes)
+        return self.complete and offset == len(self._bytes)
 
     def _inflate(self) -> None:
         compressed = self._pending or self._fetch()
