@@ -1,14 +1,16 @@
 """The straight way over an ordinary file, in pure Python: the same walk as the compiled one, element by element.
 
 Scope: one file at a time, through a window on its bytes. A walk ends at the pixel data or the end of the data set, or in
-``Doubt``: there ``walker.py`` would have to think. ``pure.py`` uses it for what it cannot do for many files at once.
+``Doubt``: there ``walker.py`` would have to think. ``pure.py`` takes it for what cannot be done for many files at once.
 """
 
 from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
+from dicom_pipeline.dicom.dictionary import LENGTH_BYTES_16, dictionary_vr, is_group_length, vr_length_bytes
 from dicom_pipeline.dicom.element_header import (
+    GROUP_LENGTH_BYTES,
     ITEM,
     ITEM_DELIMITER,
     ITEM_GROUP,
@@ -17,5 +19,253 @@ from dicom_pipeline.dicom.element_header import (
     SHORT_HEADER_BYTES,
     UNDEFINED_LENGTH,
 )
+from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS
 from dicom_pipeline.dicom.scanner.grammar import Layout, grammar
+from dicom_pipeline.dicom.scanner.noted import SLOTS
+from dicom_pipeline.dicom.source import BLOCK_SIZE
+
+_FILE_META_GROUP = 0x0002
+_COMMAND_GROUP = 0x0000
+_META_ELEMENTS = 256
+_DEPTH = 64
+_REFILLS = 4096
+_LONGEST_UID = 64
+_UN = int.from_bytes(b"UN", "big")
+_SQ = int.from_bytes(b"SQ", "big")
+_UID_BYTES = frozenset(b"0123456789.")
+_SLOT_OF = {tag: slot for slot, tag in enumerate(SLOTS) if tag != TRANSFER_SYNTAX_UID}
+_HEADERS = {False: Struct("<HH2sH"), True: Struct(">HH2sH")}
+_WORDS = {False: Struct("<L"), True: Struct(">L")}
+
+
+class Doubt(Exception):
+    """The file is not ordinary here, or its bytes cannot be had; what it is instead is for the careful reader to say."""
+
+
+class Value(NamedTuple):
+    """A wanted value: its slot, its VR as ``Noted.vrs`` has it, its bytes, and where in the file they begin."""
+
+    slot: int
+    vr: int
+    data: bytes
+    offset: int
+
+
+class Header(NamedTuple):
+    """An element header by the book (PS3.5 7.1); ``vr`` is 0 where the stream has none, ``value`` where it begins."""
+
+    tag: int
+    vr: int
+    length: int
+    value: int
+
+
+class Window:
+    """Some bytes of a file, and the way to others of it.
+
+    Args:
+        data: Its first bytes.
+        size: Its length, or that of ``data`` if no more can be had.
+        whole: Whether it ends there.
+        fetch: Returns so many bytes from an offset; None if there is nothing but ``data``.
+    """
+
+    def __init__(self, data: bytes, size: int, *, whole: bool, fetch: Callable[[int, int], bytes] | None) -> None:
+        self.size, self.whole = size, whole
+        self._data, self._start, self._fetch = data, 0, fetch
+        self._refills = 0
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return exactly ``count`` bytes; raises ``Doubt`` if they cannot be had."""
+        at = position - self._start
+        if at < 0 or at + count > len(self._data):
+            at = self._move(position, count)
+        return self._data[at : at + count]
+
+    def _move(self, position: int, count: int) -> int:
+        if self._fetch is None or count > BLOCK_SIZE or position + count > self.size or self._refills >= _REFILLS:
+            raise Doubt
+        self._refills += 1
+        wanted = min(BLOCK_SIZE, self.size - position)
+        self._data, self._start = self._fetch(position, wanted), position
+        if len(self._data) != wanted:
+            raise Doubt
+        return 0
+
+
+def read_header(window: Window, position: int, layout: Layout) -> Header | None:
+    """Return the element header at a position; None if what is there is none, an item or a delimiter."""
+    left = window.size - position
+    if left < SHORT_HEADER_BYTES:
+        return None
+    raw = window.read(position, min(left, LONG_HEADER_BYTES))
+    big = layout is Layout.EXPLICIT_BIG
+    group, number, vr, short = _HEADERS[big].unpack_from(raw)
+    kind = vr_length_bytes().get(vr, 0)
+    if group == ITEM_GROUP or (kind == 0) != (layout is Layout.IMPLICIT_LITTLE):
+        return None
+    tag = group << 16 | number
+    if kind == 0:
+        return Header(tag, 0, _WORDS[False].unpack_from(raw, 4)[0], position + SHORT_HEADER_BYTES)
+    code = vr[0] << 8 | vr[1]
+    if kind == LENGTH_BYTES_16:
+        return Header(tag, code, short, position + SHORT_HEADER_BYTES)
+    if left < LONG_HEADER_BYTES:
+        return None
+    return Header(tag, code, _WORDS[big].unpack_from(raw, 8)[0], position + LONG_HEADER_BYTES)
+
+
+def pass_file_meta(window: Window) -> tuple[int, Value]:
+    """Return where the File Meta Information (PS3.10 7.1) ends, and the Transfer Syntax UID in it.
+
+    Raises:
+        Doubt: There is no preamble and prefix, or group 0002 is not by the book.
+    """
+    if window.size < PREAMBLE_BYTES + len(PREFIX) or window.read(PREAMBLE_BYTES, len(PREFIX)) != PREFIX:
+        raise Doubt
+    position, syntax = PREAMBLE_BYTES + len(PREFIX), None
+    for number in range(_META_ELEMENTS):
+        header = read_header(window, position, Layout.EXPLICIT_LITTLE)
+        if header is None or header.tag >> 16 != _FILE_META_GROUP:
+            if number and syntax is not None and _ends_file_meta(window, position):
+                return position, syntax
+            break
+        if header.length == UNDEFINED_LENGTH or not _fits(window, header):
+            break
+        if number and dictionary_vr(header.tag) is None:
+            break
+        if header.tag == TRANSFER_SYNTAX_UID and header.vr != _SQ:
+            syntax = Value(0, header.vr, window.read(header.value, header.length), header.value)
+        position = header.value + header.length
+    raise Doubt
+
+
+def _ends_file_meta(window: Window, position: int) -> bool:
+    """Tell whether another group stands here: not group 0002 in a form that makes no sense, nor a command set."""
+    if window.size - position < SHORT_HEADER_BYTES:
+        return False
+    group = int.from_bytes(window.read(position, 2), "little")
+    return group not in (_FILE_META_GROUP, _COMMAND_GROUP)
+
+
+def declared_layout(transfer_syntax: bytes) -> Layout:
+    """Return the layout that a transfer syntax means (PS3.5 A); raises ``Doubt`` if the value is no proper UID."""
+    uid = transfer_syntax.rstrip(b" \0")
+    if not 0 < len(uid) <= _LONGEST_UID or not _UID_BYTES.issuperset(uid):
+        raise Doubt
+    return grammar().syntaxes.get(uid, Layout.EXPLICIT_LITTLE)
+
+
+def begins(window: Window, position: int, layout: Layout) -> bool:
+    """Tell whether a known element leads to a second one here, or to the end; less than ``encoding.begins`` takes."""
+    first = read_header(window, position, layout)
+    if first is None or first.length == UNDEFINED_LENGTH or not _fits(window, first):
+        return False
+    if not (first.length == GROUP_LENGTH_BYTES if is_group_length(first.tag) else dictionary_vr(first.tag)):
+        return False
+    position = first.value + first.length
+    if position == window.size:
+        return window.whole
+    second = read_header(window, position, layout)
+    if second is None or second.tag <= first.tag:
+        return False
+    if is_group_length(second.tag) and second.length != GROUP_LENGTH_BYTES:
+        return False
+    return second.length == UNDEFINED_LENGTH or _fits(window, second)
+
+
+def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[Value]:
+    """Return the wanted values of the top level from a position on, behind the tag ``last``, to pixel data or the end.
+
+    Raises:
+        Doubt: The way is not straight.
+    """
+    values = []
+    while position != window.size:
+        header = read_header(window, position, layout)
+        if header is None or header.tag <= last:
+            raise Doubt
+        if header.tag in PIXEL_DATA_TAGS:
+            return values
+        if header.length == UNDEFINED_LENGTH:
+            position = pass_nested(window, header.value, inner_layout(header.vr, layout))
+        elif _fits(window, header):
+            slot = _SLOT_OF.get(header.tag)
+            if slot is not None and header.vr != _SQ:
+                values.append(Value(slot, header.vr, window.read(header.value, header.length), header.value))
+            position = header.value + header.length
+        else:
+            raise Doubt
+        last = header.tag
+    if not window.whole:
+        raise Doubt
+    return values
+
+
+def inner_layout(vr: int, layout: Layout) -> Layout:
+    """Return the layout inside a value of undefined length: UN holds Implicit VR Little Endian (PS3.5 6.2.2)."""
+    return Layout.IMPLICIT_LITTLE if vr == _UN else layout
+
+
+class _Frame(NamedTuple):
+    """An open sequence or item of undefined length, and the last tag passed in it."""
+
+    is_sequence: bool
+    layout: Layout
+    last: int
+
+
+def pass_nested(window: Window, position: int, layout: Layout) -> int:
+    """Return where the value of undefined length ends that begins at a position (PS3.5 7.5); nothing in it is noted.
+
+    Raises:
+        Doubt: Its items and delimiters are not as they should be, or nested too deep.
+    """
+    frames = [_Frame(True, layout, -1)]
+    while frames:
+        if len(frames) >= _DEPTH:
+            raise Doubt
+        frame = frames[-1]
+        header = read_header(window, position, frame.layout)
+        if header is None:
+            position = _pass_delimiter(window, position, frames)
+            continue
+        if frame.is_sequence or header.tag <= frame.last:
+            raise Doubt
+        frames[-1] = frame._replace(last=header.tag)
+        position = header.value
+        if header.length == UNDEFINED_LENGTH:
+            frames.append(_Frame(True, inner_layout(header.vr, frame.layout), -1))
+        elif _fits(window, header):
+            position += header.length
+        else:
+            raise Doubt
+    return position
+
+
+def _pass_delimiter(window: Window, position: int, frames: list[_Frame]) -> int:
+    """Pass an item, or the end of the innermost frame, where one belongs."""
+    if window.size - position < SHORT_HEADER_BYTES:
+        raise Doubt
+    frame = frames[-1]
+    raw = window.read(position, SHORT_HEADER_BYTES)
+    big = frame.layout is Layout.EXPLICIT_BIG
+    group, number, _, _ = _HEADERS[big].unpack_from(raw)
+    tag, length = group << 16 | number, _WORDS[big].unpack_from(raw, 4)[0]
+    position += SHORT_HEADER_BYTES
+    if tag == (SEQUENCE_DELIMITER if frame.is_sequence else ITEM_DELIMITER):
+        frames.pop()
+    elif tag != ITEM or not frame.is_sequence:
+        raise Doubt
+    elif length == UNDEFINED_LENGTH:
+        frames.append(_Frame(False, frame.layout, -1))
+    elif length > window.size - position:
+        raise Doubt
+    else:
+        position += length
+    return position
+
+
+def _fits(window: Window, header: Header) -> bool:
+    return header.length <= window.size - header.value
