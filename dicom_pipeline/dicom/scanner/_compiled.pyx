@@ -78,6 +78,8 @@ cdef class Scan:
     cdef place start, filled, size
     cdef bint whole
     cdef int file, refills
+    # Where the File Meta Information ends by its own length; 0 if that is not told.
+    cdef place stated_end
     # Open sequences and items: what they are, how they are encoded, the last tag around them.
     cdef byte[::1] is_sequence
     cdef int[::1] encoding
@@ -288,15 +290,44 @@ cdef class Scan:
         encoding = self._declared_encoding(number)
         if encoding < 0:
             return ODD
-        if encoding == DEFLATED_LITTLE:
-            return DEFLATED
-        return self._walk(number, position, encoding)
+        if encoding != DEFLATED_LITTLE:
+            return self._walk(number, position, encoding)
+        if self.stated_end > position or self._may_begin(position):
+            # Perhaps it is not deflated after all.
+            return ODD
+        self.offsets[1, number] = position
+        return DEFLATED
+
+    cdef bint _may_begin(self, place position) except -1 nogil:
+        """Tell whether an element may stand here in any encoding: ``encoding.begins`` says no where this does."""
+        cdef Py_ssize_t at
+        cdef word group
+        cdef bint big = False
+        if self.size - position < SHORT_HEADER:
+            return True
+        at = self._reach(position, SHORT_HEADER)
+        if at < 0:
+            return True
+        while True:
+            self.tag = self._tag(at, big)
+            group = self.tag >> 16
+            # A group length, a private creator, a group with repeating elements, or a known tag.
+            if self.tag & 0xFFFF == 0 or (group & 1 and 0x10 <= self.tag & 0xFFFF <= 0xFF):
+                return True
+            if group >> 8 == 0x50 or group >> 8 == 0x60 or group >> 8 == 0x7F or group == 0x20 or group == 0x28:
+                return True
+            if self._is_known():
+                return True
+            if big:
+                return False
+            big = True
 
     cdef place _pass_file_meta(self, Py_ssize_t number) except -2 nogil:
         """Return where group 0002 ends, having noted (0002,0010); -1 if it is not by the book."""
         cdef place position = PREFIX_END
         cdef bint some = False
         cdef int index
+        self.stated_end = 0
         for index in range(META_ELEMENTS):
             if self._read_header(position, EXPLICIT_LITTLE) != 0:
                 # What follows may be in another encoding; it ends the group if its tag is of another one.
@@ -307,9 +338,15 @@ cdef class Scan:
                 return -1
             if self.tag == self.slots[0] and not self._note(number, 0):
                 return -1
+            if self.tag == 0x00020000 and self.length == 4:
+                self.stated_end = self.value + 4 + self._stated_length()
             some = True
             position = self.value + self.length
         return -1
+
+    cdef place _stated_length(self) except -1 nogil:
+        cdef Py_ssize_t at = self._reach(self.value, 4)
+        return self._number(at, 4, False) if at >= 0 else 0
 
     cdef bint _ends_file_meta(self, place position) except -1 nogil:
         cdef Py_ssize_t at

@@ -11,8 +11,8 @@ import numpy as np
 from dicom_pipeline.dicom.scanner._compiled import Scan
 from dicom_pipeline.dicom.scanner.files import VALUE_BYTES, FileBatch, empty_noted
 from dicom_pipeline.dicom.scanner.grammar import grammar
-from dicom_pipeline.dicom.scanner.inflated import Inflated, inflate_data_set
-from dicom_pipeline.dicom.scanner.noted import SLOTS, Noted, Status
+from dicom_pipeline.dicom.scanner.inflated import inflate_data_set
+from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, SLOTS, Noted, Status
 
 
 class CompiledScanner:
@@ -33,8 +33,11 @@ class CompiledScanner:
             )
         finally:
             os.close(root)
-        for file in np.flatnonzero(noted.status == Status.DEFLATED):
-            self._walk_inflated(noted, int(file), inflate_data_set(files, int(file)))
+        for file in np.flatnonzero(noted.status == Status.DEFLATED).tolist():
+            noted.status[file] = Status.ODD
+            for inflated in inflate_data_set(files, file, int(noted.offsets[DATA_SET_SLOT, file])):
+                if noted.status[file] == Status.ODD:
+                    self._scan.walk_bytes(file, inflated.data, inflated.whole)
         return noted
 
     def scan_bytes(self, files: list[bytes]) -> Noted:
@@ -55,8 +58,3 @@ class CompiledScanner:
             noted.big_endian.view(np.uint8),
             noted.sizes,
         )
-
-    def _walk_inflated(self, noted: Noted, file: int, inflated: Inflated | None) -> None:
-        noted.status[file] = Status.ODD
-        if inflated is not None:
-            self._scan.walk_bytes(file, inflated.data, inflated.whole)

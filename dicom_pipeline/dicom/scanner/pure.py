@@ -13,10 +13,19 @@ import numpy as np
 
 from dicom_pipeline.dicom.scanner.files import VALUE_BYTES, FileBatch, empty_noted
 from dicom_pipeline.dicom.scanner.grammar import Layout
-from dicom_pipeline.dicom.scanner.inflated import inflate_data_set
+from dicom_pipeline.dicom.scanner.inflated import Inflated, inflate_data_set
 from dicom_pipeline.dicom.scanner.lockstep import Start, walk_together
-from dicom_pipeline.dicom.scanner.noted import Bytes, Noted, Status
-from dicom_pipeline.dicom.scanner.straight import Doubt, Value, Window, begins, declared_layout, pass_file_meta, walk
+from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, Bytes, Noted, Status
+from dicom_pipeline.dicom.scanner.straight import (
+    Doubt,
+    Value,
+    Window,
+    begins,
+    declared_layout,
+    may_begin,
+    pass_file_meta,
+    walk,
+)
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
 
@@ -36,10 +45,11 @@ class PureScanner:
             finally:
                 if not far.close():
                     batch.noted.status[start.file] = Status.ODD
-        for file in np.flatnonzero(batch.noted.status == Status.DEFLATED):
-            inflated = inflate_data_set(files, int(file))
-            window = inflated and Window(inflated.data, len(inflated.data), whole=inflated.whole, fetch=None)
-            batch.walk_inflated(int(file), window)
+        for file in np.flatnonzero(batch.noted.status == Status.DEFLATED).tolist():
+            batch.noted.status[file] = Status.ODD
+            for inflated in inflate_data_set(files, file, int(batch.noted.offsets[DATA_SET_SLOT, file])):
+                if batch.noted.status[file] == Status.ODD:
+                    batch.walk_inflated(file, inflated)
         return batch.noted
 
     def scan_bytes(self, files: list[bytes]) -> Noted:
@@ -72,13 +82,15 @@ class _Batch:
         self.noted.sizes[file] = size
         window = self._window(file, None)
         try:
-            position, syntax = pass_file_meta(window)
-            layout = declared_layout(syntax.data)
-            self._note(file, syntax)
-            if layout is Layout.DEFLATED:
+            meta = pass_file_meta(window)
+            layout = declared_layout(meta.transfer_syntax.data)
+            self._note(file, meta.transfer_syntax)
+            if layout is not Layout.DEFLATED:
+                if begins(window, meta.end, layout):
+                    self._starts.append(Start(file, meta.end, layout, -1))
+            elif meta.stated_end <= meta.end and not may_begin(window, meta.end):
                 self.noted.status[file] = Status.DEFLATED
-            elif begins(window, position, layout):
-                self._starts.append(Start(file, position, layout, -1))
+                self.noted.offsets[DATA_SET_SLOT, file] = meta.end
         except Doubt:
             pass
 
@@ -90,11 +102,14 @@ class _Batch:
         """Walk on by itself over a file whose other blocks ``fetch`` gives."""
         self._walk(start.file, self._window(start.file, fetch), start)
 
-    def walk_inflated(self, file: int, window: Window | None) -> None:
-        """Walk over an inflated data set; None if it could not be had."""
-        self.noted.status[file] = Status.ODD
-        if window is not None and begins(window, 0, Layout.EXPLICIT_LITTLE):
-            self._walk(file, window, Start(file, 0, Layout.EXPLICIT_LITTLE, -1))
+    def walk_inflated(self, file: int, inflated: Inflated) -> None:
+        """Walk over an inflated data set, or its beginning."""
+        window = Window(inflated.data, len(inflated.data), whole=inflated.whole, fetch=None)
+        try:
+            if begins(window, 0, Layout.EXPLICIT_LITTLE):
+                self._walk(file, window, Start(file, 0, Layout.EXPLICIT_LITTLE, -1))
+        except Doubt:
+            pass
 
     def _walk(self, file: int, window: Window, start: Start) -> None:
         try:

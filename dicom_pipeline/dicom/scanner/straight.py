@@ -8,7 +8,13 @@ from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
-from dicom_pipeline.dicom.dictionary import LENGTH_BYTES_16, dictionary_vr, is_group_length, vr_length_bytes
+from dicom_pipeline.dicom.dictionary import (
+    LENGTH_BYTES_16,
+    dictionary_vr,
+    is_group_length,
+    is_private_creator,
+    vr_length_bytes,
+)
 from dicom_pipeline.dicom.element_header import (
     GROUP_LENGTH_BYTES,
     ITEM,
@@ -27,6 +33,9 @@ from dicom_pipeline.dicom.source import BLOCK_SIZE
 
 _FILE_META_GROUP = 0x0002
 _COMMAND_GROUP = 0x0000
+_GROUP_LENGTH = 0x0002_0000
+_REPEATING_GROUPS = frozenset({0x20, 0x28, *range(0x5000, 0x5100), *range(0x6000, 0x6100), *range(0x7F00, 0x8000)})
+"""Groups with repeating elements (PS3.6): many chance tags are known there."""
 _META_ELEMENTS = 256
 _DEPTH = 64
 _REFILLS = 4096
@@ -40,7 +49,7 @@ _WORDS = {False: Struct("<L"), True: Struct(">L")}
 
 
 class Doubt(Exception):
-    """The file is not ordinary here, or its bytes cannot be had; what it is instead is for the careful reader to say."""
+    """The file is not ordinary here, or its bytes cannot be had: it is for the careful reader to say what it is."""
 
 
 class Value(NamedTuple):
@@ -116,20 +125,28 @@ def read_header(window: Window, position: int, layout: Layout) -> Header | None:
     return Header(tag, code, _WORDS[big].unpack_from(raw, 8)[0], position + LONG_HEADER_BYTES)
 
 
-def pass_file_meta(window: Window) -> tuple[int, Value]:
-    """Return where the File Meta Information (PS3.10 7.1) ends, and the Transfer Syntax UID in it.
+class FileMeta(NamedTuple):
+    """Where the File Meta Information ends, and by its own length (0 if that is not told); its Transfer Syntax UID."""
+
+    end: int
+    stated_end: int
+    transfer_syntax: Value
+
+
+def pass_file_meta(window: Window) -> FileMeta:
+    """Pass the File Meta Information (PS3.10 7.1).
 
     Raises:
         Doubt: There is no preamble and prefix, or group 0002 is not by the book.
     """
     if window.size < PREAMBLE_BYTES + len(PREFIX) or window.read(PREAMBLE_BYTES, len(PREFIX)) != PREFIX:
         raise Doubt
-    position, syntax = PREAMBLE_BYTES + len(PREFIX), None
+    position, stated_end, syntax = PREAMBLE_BYTES + len(PREFIX), 0, None
     for number in range(_META_ELEMENTS):
         header = read_header(window, position, Layout.EXPLICIT_LITTLE)
         if header is None or header.tag >> 16 != _FILE_META_GROUP:
             if number and syntax is not None and _ends_file_meta(window, position):
-                return position, syntax
+                return FileMeta(position, stated_end, syntax)
             break
         if header.length == UNDEFINED_LENGTH or not _fits(window, header):
             break
@@ -137,6 +154,9 @@ def pass_file_meta(window: Window) -> tuple[int, Value]:
             break
         if header.tag == TRANSFER_SYNTAX_UID and header.vr != _SQ:
             syntax = Value(0, header.vr, window.read(header.value, header.length), header.value)
+        if header.tag == _GROUP_LENGTH and header.length == GROUP_LENGTH_BYTES:
+            stated = window.read(header.value, GROUP_LENGTH_BYTES)
+            stated_end = header.value + GROUP_LENGTH_BYTES + int.from_bytes(stated, "little")
         position = header.value + header.length
     raise Doubt
 
@@ -175,13 +195,26 @@ def begins(window: Window, position: int, layout: Layout) -> bool:
     return second.length == UNDEFINED_LENGTH or _fits(window, second)
 
 
+def may_begin(window: Window, position: int) -> bool:
+    """Tell whether an element may stand here in any encoding: ``encoding.begins`` says no where this does."""
+    if window.size - position < SHORT_HEADER_BYTES:
+        return True
+    raw = window.read(position, SHORT_HEADER_BYTES)
+    for big in (False, True):
+        group, number, _, _ = _HEADERS[big].unpack_from(raw)
+        tag = group << 16 | number
+        if is_group_length(tag) or is_private_creator(tag) or group in _REPEATING_GROUPS or dictionary_vr(tag):
+            return True
+    return False
+
+
 def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[Value]:
     """Return the wanted values of the top level from a position on, behind the tag ``last``, to pixel data or the end.
 
     Raises:
         Doubt: The way is not straight.
     """
-    values = []
+    values: list[Value] = []
     while position != window.size:
         header = read_header(window, position, layout)
         if header is None or header.tag <= last:
