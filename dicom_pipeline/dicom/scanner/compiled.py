@@ -28,9 +28,7 @@ class CompiledScanner:
         root = os.open(files.store.inside_prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             self._note_into(noted)
-            self._scan.read_files(
-                root, files.store.inside_prefix, files.paths, files.ends, files.sizes, files.modified
-            )
+            self._scan.read_files(root, files.store.inside_prefix, files.paths, files.ends, files.sizes, files.modified)
         finally:
             os.close(root)
         for file in np.flatnonzero(noted.status == Status.DEFLATED).tolist():

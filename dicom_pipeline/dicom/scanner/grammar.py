@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dicom_pipeline.dicom.dictionary import known_tags, vr_length_bytes
 from dicom_pipeline.dicom.element_header import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Encoding
-from dicom_pipeline.dicom.encoding import deflated_syntaxes, special_encodings
+from dicom_pipeline.dicom.encoding import DEFLATED_SYNTAXES, SPECIAL_ENCODINGS
 
 _LETTERS = 26
 
@@ -56,6 +56,6 @@ def grammar() -> Grammar:
     vr_lengths = np.zeros(_LETTERS * _LETTERS, np.uint8)
     for (first, second), length in vr_length_bytes().items():
         vr_lengths[_LETTERS * (first - ord("A")) + second - ord("A")] = length
-    syntaxes = {uid.encode(): _LAYOUTS[encoding] for uid, encoding in special_encodings().items()}
-    syntaxes |= {uid.encode(): Layout.DEFLATED for uid in deflated_syntaxes()}
+    syntaxes = {uid.encode(): _LAYOUTS[encoding] for uid, encoding in SPECIAL_ENCODINGS.items()}
+    syntaxes |= {uid.encode(): Layout.DEFLATED for uid in DEFLATED_SYNTAXES}
     return Grammar(np.array(known_tags(), np.uint32), vr_lengths, syntaxes)
