@@ -33,6 +33,21 @@ class Deadline:
             raise HeaderError(Reason.LIMIT_EXCEEDED)
 
 
+class OutOfTime(Exception):
+    """A file takes longer than whoever reads it has; somebody with more time may."""
+
+
+class Moment(Deadline):
+    """A deadline that decides nothing about the file: it is to be read elsewhere."""
+
+    def check(self) -> None:
+        """Raise ``OutOfTime`` if the moment has passed."""
+        try:
+            super().check()
+        except HeaderError:
+            raise OutOfTime from None
+
+
 class Source(Protocol):
     """Random access to a run of bytes whose length need not be known in advance."""
 

@@ -3,9 +3,8 @@
 Scope: starting, lending and ending workers, and reading a chunk of files with them. What happens inside a worker is in
 ``workers.py``; which files come here, and in what order rows leave, in ``extraction.py``.
 
-No file that needs judgement is read in the calling process, however few there are: the reader's own deadline is
-cooperative, and only a process of its own is a fence against a hostile file that crashes the interpreter, blocks inside
-C code or takes all memory.
+The reader's own deadline is cooperative; only a process of its own is a fence against a hostile file that crashes the
+interpreter, blocks inside C code or takes all memory.
 
 Each worker has a pipe of its own. Process pools with shared pipes and locks (concurrent.futures, pebble) were seen to
 stand still for ever when a worker was killed while it held one of them.

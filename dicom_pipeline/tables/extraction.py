@@ -1,7 +1,8 @@
 """Headers of many files as a stream of record batches in the order of the listing.
 
 Scope: how many files are under way at a time, who reads them, and putting their rows back in order. Ordinary files are
-scanned by threads of this process (``scanned.py``), all others are read by worker processes (``crew.py``).
+scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``), unless
+they are few and take but a moment.
 
 Threads are enough for the scan: it holds no lock while it reads and walks, and a file cannot crash or hang it. Each
 thread has a group of files fetched at once, so that a disk or a network share has many requests to work on.
@@ -16,13 +17,20 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.dicom.scanner.files import Scanner
 from dicom_pipeline.tables.crew import CHUNK_FILES, Crew
 from dicom_pipeline.tables.listing import entries_of
-from dicom_pipeline.tables.readers import MetadataReader, PydicomMetadataReader, ReadJob, scanner_named
+from dicom_pipeline.tables.readers import (
+    MetadataReader,
+    PydicomMetadataReader,
+    ReadJob,
+    read_in_a_moment,
+    scanner_named,
+    storable_batch,
+)
 from dicom_pipeline.tables.scanned import ScanReader
 
 SCAN_FILES = 1000
@@ -31,6 +39,8 @@ _MOST_WORKERS = 8
 _THREADS_A_PROCESSOR = 2
 _MOST_THREADS = 32
 _FILE_SECONDS = 30.0
+_FEW_FILES = 64
+_MOMENT_SECONDS = 0.05
 
 ReadCounts: TypeAlias = Counter[str]
 """How many files each reader has read: ``scanner`` and ``pydicom``."""
@@ -175,15 +185,28 @@ class _Readers:
 
     def _read(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
         scanned = self._scan_reader().read(files, job)
-        left = files.num_rows - len(scanned.places)
-        if not left:
-            return _Part(scanned.rows, Counter(scanner=scanned.files))
         is_left = np.ones(files.num_rows, np.bool_)
         is_left[scanned.places] = False
-        others = np.flatnonzero(is_left)
-        rows = self._crew.read(entries_of(files.take(pa.array(others))), job)
-        merged = _in_order([(scanned.places, scanned.rows), (others, rows)])
-        return _Part(merged, Counter(scanner=scanned.files, pydicom=left))
+        left = np.flatnonzero(is_left)
+        if not len(left):
+            return _Part(scanned.rows, Counter(scanner=scanned.files))
+        rows = self._read_others(entries_of(files.take(pa.array(left))), job)
+        order = np.argsort(np.concatenate([scanned.places, left]))
+        merged = pa.concat_batches([scanned.rows, rows]).take(pa.array(order))
+        return _Part(merged, Counter(scanner=scanned.files, pydicom=len(left)))
+
+    def _read_others(self, entries: list[FileEntry], job: ReadJob) -> pa.RecordBatch:
+        """Read files that are not ordinary: a few at once, if they take but a moment; a process costs half a second."""
+        if len(entries) > _FEW_FILES:
+            return self._crew.read(entries, job)
+        outcomes = read_in_a_moment(entries, job, _MOMENT_SECONDS)
+        quick = [place for place, outcome in enumerate(outcomes) if outcome is not None]
+        slow = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        rows = storable_batch([entries[place] for place in quick], [outcome for outcome in outcomes if outcome])
+        if not slow:
+            return rows
+        others = self._crew.read([entries[place] for place in slow], job)
+        return pa.concat_batches([rows, others]).take(pa.array(np.argsort(quick + slow)))
 
     def _scan_reader(self) -> ScanReader:
         """Return this thread's own reader: a scanner has working memory."""
@@ -202,8 +225,3 @@ def _chunks(files: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBat
         for start in range(0, batch.num_rows, rows):
             yield batch.slice(start, rows)
 
-
-def _in_order(parts: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]]) -> pa.RecordBatch:
-    """Join rows whose places in the whole are known."""
-    places = np.concatenate([places for places, _ in parts])
-    return pa.concat_batches([rows for _, rows in parts]).take(pa.array(np.argsort(places)))

@@ -21,6 +21,7 @@ from dicom_pipeline.dicom.header import HeaderError, HeaderReader
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import OnInvalidValue, Rejection, build_record
 from dicom_pipeline.dicom.scanner.files import Scanner
+from dicom_pipeline.dicom.source import Moment, OutOfTime
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.tables.rows import Outcome, metadata_batch
 
@@ -77,6 +78,23 @@ class PydicomMetadataReader:
         return storable_batch(files, [_outcome(entry, job, store, headers) for entry in files])
 
 
+def read_in_a_moment(files: Sequence[FileEntry], job: ReadJob, seconds: float) -> list[Outcome | None]:
+    """Read a few files in this process; None for each that would take longer than ``seconds``.
+
+    What else such a file may cost is bounded: it has some values of a megabyte, and inflates to 64 of them, at most.
+    """
+    from dicom_pipeline.dicom.pydicom_reader import PydicomReader
+
+    store, headers = job.store(), PydicomReader(seconds, Moment)
+    outcomes: list[Outcome | None] = []
+    for entry in files:
+        try:
+            outcomes.append(_outcome(entry, job, store, headers))
+        except OutOfTime:
+            outcomes.append(None)
+    return outcomes
+
+
 def storable_batch(files: Sequence[FileEntry], outcomes: Sequence[Outcome]) -> pa.RecordBatch:
     """Return one row for each file; one whose values cannot stand in the columns is rejected as Unreadable."""
     try:
@@ -129,8 +147,8 @@ def _outcome(entry: FileEntry, job: ReadJob, store: ArchiveStore, headers: Heade
         return Rejection(error.reason)
     except OSError as error:
         return Rejection(Reason(problem_of(error)))
-    except ImportError:
-        # The installation's fault and not the file's.
+    except (ImportError, OutOfTime):
+        # The installation's fault, or the reader's lack of time, and not the file's.
         raise
     except MemoryError:
         return Rejection(Reason.LIMIT_EXCEEDED)
