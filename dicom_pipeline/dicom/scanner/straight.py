@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import (
     LENGTH_BYTES_16,
+    LENGTH_BYTES_32,
     dictionary_vr,
     is_group_length,
     is_private_creator,
@@ -23,6 +24,7 @@ from dicom_pipeline.dicom.element_header import (
     LONG_HEADER_BYTES,
     SEQUENCE_DELIMITER,
     SHORT_HEADER_BYTES,
+    TAG_BYTES,
     UNDEFINED_LENGTH,
 )
 from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTAX_UID
@@ -45,6 +47,7 @@ _SQ = int.from_bytes(b"SQ", "big")
 _UID_BYTES = frozenset(b"0123456789.")
 _SLOT_OF = {tag: slot for slot, tag in enumerate(SLOTS) if tag != TRANSFER_SYNTAX_UID}
 _HEADERS = {False: Struct("<HH2sH"), True: Struct(">HH2sH")}
+_ITEMS = {False: Struct("<HHL"), True: Struct(">HHL")}
 _WORDS = {False: Struct("<L"), True: Struct(">L")}
 
 
@@ -78,27 +81,33 @@ class Window:
         size: Its length, or that of ``data`` if no more can be had.
         whole: Whether it ends there.
         fetch: Returns so many bytes from an offset; None if there is nothing but ``data``.
+
+    Attributes:
+        data: The bytes in the window now.
+        start: Where in the file they begin.
     """
 
     def __init__(self, data: bytes, size: int, *, whole: bool, fetch: Callable[[int, int], bytes] | None) -> None:
         self.size, self.whole = size, whole
-        self._data, self._start, self._fetch = data, 0, fetch
-        self._refills = 0
+        self.data, self.start = data, 0
+        self._fetch, self._refills = fetch, 0
 
     def read(self, position: int, count: int) -> bytes:
         """Return exactly ``count`` bytes; raises ``Doubt`` if they cannot be had."""
-        at = position - self._start
-        if at < 0 or at + count > len(self._data):
+        at = position - self.start
+        if at < 0 or at + count > len(self.data):
+            if position + count > self.size:
+                raise Doubt
             at = self._move(position, count)
-        return self._data[at : at + count]
+        return self.data[at : at + count]
 
     def _move(self, position: int, count: int) -> int:
         if self._fetch is None or count > BLOCK_SIZE or position + count > self.size or self._refills >= _REFILLS:
             raise Doubt
         self._refills += 1
         wanted = min(BLOCK_SIZE, self.size - position)
-        self._data, self._start = self._fetch(position, wanted), position
-        if len(self._data) != wanted:
+        self.data, self.start = self._fetch(position, wanted), position
+        if len(self.data) != wanted:
             raise Doubt
         return 0
 
@@ -108,11 +117,13 @@ def read_header(window: Window, position: int, layout: Layout) -> Header | None:
     left = window.size - position
     if left < SHORT_HEADER_BYTES:
         return None
-    raw = window.read(position, min(left, LONG_HEADER_BYTES))
+    raw = window.read(position, LONG_HEADER_BYTES if left > LONG_HEADER_BYTES else left)
     big = layout is Layout.EXPLICIT_BIG
     group, number, vr, short = _HEADERS[big].unpack_from(raw)
+    if group == ITEM_GROUP:
+        return None
     kind = vr_length_bytes().get(vr, 0)
-    if group == ITEM_GROUP or (kind == 0) != (layout is Layout.IMPLICIT_LITTLE):
+    if (kind == 0) is not (layout is Layout.IMPLICIT_LITTLE):
         return None
     tag = group << 16 | number
     if kind == 0:
@@ -139,34 +150,30 @@ def pass_file_meta(window: Window) -> FileMeta:
     Raises:
         Doubt: There is no preamble and prefix, or group 0002 is not by the book.
     """
-    if window.size < PREAMBLE_BYTES + len(PREFIX) or window.read(PREAMBLE_BYTES, len(PREFIX)) != PREFIX:
+    data, kinds = window.data, vr_length_bytes()
+    at, stated_end, syntax = PREAMBLE_BYTES + len(PREFIX), 0, None
+    if data[PREAMBLE_BYTES:at] != PREFIX:
         raise Doubt
-    position, stated_end, syntax = PREAMBLE_BYTES + len(PREFIX), 0, None
     for number in range(_META_ELEMENTS):
-        header = read_header(window, position, Layout.EXPLICIT_LITTLE)
-        if header is None or header.tag >> 16 != _FILE_META_GROUP:
-            if number and syntax is not None and _ends_file_meta(window, position):
-                return FileMeta(position, stated_end, syntax)
+        if at + LONG_HEADER_BYTES > len(data):
+            raise Doubt
+        group, element, vr, length = _HEADERS[False].unpack_from(data, at)
+        if group != _FILE_META_GROUP:
             break
-        if header.length == UNDEFINED_LENGTH or not _fits(window, header):
-            break
-        if number and dictionary_vr(header.tag) is None:
-            break
-        if header.tag == TRANSFER_SYNTAX_UID and header.vr != _SQ:
-            syntax = Value(0, header.vr, window.read(header.value, header.length), header.value)
-        if header.tag == _GROUP_LENGTH and header.length == GROUP_LENGTH_BYTES:
-            stated = window.read(header.value, GROUP_LENGTH_BYTES)
-            stated_end = header.value + GROUP_LENGTH_BYTES + int.from_bytes(stated, "little")
-        position = header.value + header.length
-    raise Doubt
-
-
-def _ends_file_meta(window: Window, position: int) -> bool:
-    """Tell whether another group stands here: not group 0002 in a form that makes no sense, nor a command set."""
-    if window.size - position < SHORT_HEADER_BYTES:
-        return False
-    group = int.from_bytes(window.read(position, 2), "little")
-    return group not in (_FILE_META_GROUP, _COMMAND_GROUP)
+        kind, value = kinds.get(vr), at + SHORT_HEADER_BYTES
+        if kind == LENGTH_BYTES_32:
+            (length,) = _WORDS[False].unpack_from(data, value)
+            value = at + LONG_HEADER_BYTES
+        tag, at = group << 16 | element, value + length
+        if kind is None or at > len(data) or (number and dictionary_vr(tag) is None):
+            raise Doubt
+        if tag == TRANSFER_SYNTAX_UID:
+            syntax = Value(0, vr[0] << 8 | vr[1], data[value:at], value)
+        elif tag == _GROUP_LENGTH and length == GROUP_LENGTH_BYTES:
+            stated_end = at + _WORDS[False].unpack_from(data, value)[0]
+    if syntax is None or syntax.vr == _SQ or group in (_FILE_META_GROUP, _COMMAND_GROUP):
+        raise Doubt
+    return FileMeta(at, stated_end, syntax)
 
 
 def declared_layout(transfer_syntax: bytes) -> Layout:
@@ -236,6 +243,31 @@ def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[
     return values
 
 
+def _skim(window: Window, position: int, layout: Layout, last: int) -> tuple[int, int]:
+    """Pass plain elements as far as they ascend and lie in the window; return position and last tag behind them.
+
+    Nothing but speed: whoever reads header by header passes them in the same way.
+    """
+    data, start, end = window.data, window.start, len(window.data)
+    big, implicit = layout is Layout.EXPLICIT_BIG, layout is Layout.IMPLICIT_LITTLE
+    unpack, word, kinds = _HEADERS[big].unpack_from, _WORDS[big].unpack_from, vr_length_bytes()
+    at = position - start
+    while 0 <= at <= end - LONG_HEADER_BYTES:
+        group, number, vr, length = unpack(data, at)
+        kind = kinds.get(vr)
+        value = at + SHORT_HEADER_BYTES
+        if implicit:
+            (length,) = word(data, at + TAG_BYTES)
+        elif kind == LENGTH_BYTES_32:
+            (length,) = word(data, value)
+            value = at + LONG_HEADER_BYTES
+        tag = group << 16 | number
+        if (kind is None) is not implicit or group == ITEM_GROUP or tag <= last or value + length > end:
+            break
+        at, last = value + length, tag
+    return at + start, last
+
+
 def inner_layout(vr: int, layout: Layout) -> Layout:
     """Return the layout inside a value of undefined length: UN holds Implicit VR Little Endian (PS3.5 6.2.2)."""
     return Layout.IMPLICIT_LITTLE if vr == _UN else layout
@@ -259,17 +291,22 @@ def pass_nested(window: Window, position: int, layout: Layout) -> int:
     while frames:
         if len(frames) >= _DEPTH:
             raise Doubt
-        frame = frames[-1]
-        header = read_header(window, position, frame.layout)
-        if header is None:
-            position = _pass_delimiter(window, position, frames)
+        is_sequence, layout, last = frames[-1]
+        if not is_sequence:
+            position, last = _skim(window, position, layout, last)
+        group, number, length = _ITEMS[layout is Layout.EXPLICIT_BIG].unpack(window.read(position, SHORT_HEADER_BYTES))
+        if group == ITEM_GROUP:
+            position = _pass_delimiter(window, position, frames, group << 16 | number, length)
             continue
-        if frame.is_sequence or header.tag <= frame.last:
+        header = read_header(window, position, layout)
+        if header is None:
             raise Doubt
-        frames[-1] = frame._replace(last=header.tag)
+        if is_sequence or header.tag <= last:
+            raise Doubt
+        frames[-1] = _Frame(False, layout, header.tag)
         position = header.value
         if header.length == UNDEFINED_LENGTH:
-            frames.append(_Frame(True, inner_layout(header.vr, frame.layout), -1))
+            frames.append(_Frame(True, inner_layout(header.vr, layout), -1))
         elif _fits(window, header):
             position += header.length
         else:
@@ -277,15 +314,9 @@ def pass_nested(window: Window, position: int, layout: Layout) -> int:
     return position
 
 
-def _pass_delimiter(window: Window, position: int, frames: list[_Frame]) -> int:
+def _pass_delimiter(window: Window, position: int, frames: list[_Frame], tag: int, length: int) -> int:
     """Pass an item, or the end of the innermost frame, where one belongs."""
-    if window.size - position < SHORT_HEADER_BYTES:
-        raise Doubt
     frame = frames[-1]
-    raw = window.read(position, SHORT_HEADER_BYTES)
-    big = frame.layout is Layout.EXPLICIT_BIG
-    group, number, _, _ = _HEADERS[big].unpack_from(raw)
-    tag, length = group << 16 | number, _WORDS[big].unpack_from(raw, 4)[0]
     position += SHORT_HEADER_BYTES
     if tag == (SEQUENCE_DELIMITER if frame.is_sequence else ITEM_DELIMITER):
         frames.pop()
