@@ -24,8 +24,8 @@ from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
 from dicom_pipeline.tables.listing import files_batch
+from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
 from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
@@ -131,7 +131,15 @@ class DateLoader:
             clock=self.clock,
         )
         labels = {"code_version": __version__, "run_id": self.run_id}
-        return stage_metadata(self.staging, self.tenant, date, self.staging.read(self.tenant, FILES_ASSET, date), self.extractor, job, labels)
+        return stage_metadata(
+            self.staging,
+            self.tenant,
+            date,
+            self.staging.read(self.tenant, FILES_ASSET, date),
+            self.extractor,
+            job,
+            labels,
+        )
 
     def check(self, date: dt.date) -> list[Findings]:
         """Apply every rule that comes before the load to the staged metadata.

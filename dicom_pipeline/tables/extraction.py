@@ -1,8 +1,8 @@
 """Headers of many files as a stream of record batches in the order of the listing.
 
 Scope: how many files are under way at a time, who reads them, and putting their rows back in order. Ordinary files are
-scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``), unless
-they are few and take but a moment.
+scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``),
+unless they are few and take but a moment.
 
 Threads are enough for the scan: it holds no lock while it reads and walks, and a file cannot crash or hang it. Each
 thread has a group of files fetched at once, so that a disk or a network share has many requests to work on.
@@ -11,7 +11,7 @@ thread has a group of files fetched at once, so that a disk or a network share h
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
@@ -46,7 +46,7 @@ ReadCounts: TypeAlias = Counter[str]
 """How many files each reader has read: ``scanner`` and ``pydicom``."""
 
 
-class Extraction:
+class Extraction(Iterator[pa.RecordBatch]):
     """Rows of ``metadata_schema()``, one a file, in the order of the listing, as they are read.
 
     Attributes:
@@ -54,12 +54,16 @@ class Extraction:
             cannot be read at all count under neither.
     """
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], read_by: ReadCounts) -> None:
+    def __init__(self, batches: Generator[pa.RecordBatch, None, None], read_by: ReadCounts) -> None:
         self._batches = batches
         self.read_by = read_by
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self._batches
+    def __next__(self) -> pa.RecordBatch:
+        return next(self._batches)
+
+    def close(self) -> None:
+        """Give up what is not read yet."""
+        self._batches.close()
 
 
 class Extractor:
@@ -128,7 +132,9 @@ class Extractor:
         read_by = Counter(scanner=0, pydicom=0)
         return Extraction(self._batches(files, job, read_by), read_by)
 
-    def _batches(self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts
+    ) -> Generator[pa.RecordBatch, None, None]:
         waiting: deque[Future[_Part]] = deque()
         under_way = _UNDER_WAY * (self._threads if self._make_scanner else self._workers)
 
@@ -224,4 +230,3 @@ def _chunks(files: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBat
     for batch in files:
         for start in range(0, batch.num_rows, rows):
             yield batch.slice(start, rows)
-

@@ -1,7 +1,7 @@
 """A listing as Arrow: entries of the archive to rows of ``FILES_SCHEMA`` and back.
 
-Scope: the one place that knows how an entry becomes a row. Which entries there are is told by ``archive/``; what is read
-of them by the readers.
+Scope: the one place that knows how an entry becomes a row. Which entries there are is told by ``archive/``; what is
+read of them by the readers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -99,7 +99,7 @@ def _judged(noted: Noted, files: Places, listed: pa.RecordBatch, job: ReadJob) -
 
 def _unreadable(files: pa.RecordBatch, places: Places) -> tuple[Places, pa.RecordBatch]:
     entries = entries_of(files.take(pa.array(places)))
-    return places, metadata_batch(entries, [Rejection(Reason(entry.problem)) for entry in entries])
+    return places, metadata_batch(entries, [Rejection(Reason(entry.problem or "")) for entry in entries])
 
 
 def _joined(parts: list[tuple[Places, pa.RecordBatch]]) -> tuple[Places, pa.RecordBatch]:

@@ -34,6 +34,7 @@ def test_every_date_is_loaded_and_accounted_for(loader: Loader) -> None:
         "accepted": 15,
         "rejected": 2,
         "rejected_by_reason": {"MissingRequiredField": 1, "NotDicom": 1},
+        "read_by": {"scanner": 16, "pydicom": 1},
     }
     assert report["rows"] == {"dicom_image_meta": 15, "dicom_state_meta": 5, "dicom_reject": 2}
     assert loader.rows("select partition_date, path, reason, field from dicom_reject order by partition_date") == [

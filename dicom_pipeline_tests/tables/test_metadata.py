@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.tables.extraction import Extractor
+from dicom_pipeline.tables.listing import files_batch, files_batches
 from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, stage_metadata
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
@@ -36,7 +38,7 @@ class Day:
     def stage(self, date: dt.date = DATE, files: list[FileEntry] | None = None) -> MetadataSummary:
         listed = list(LocalStore(self.root).walk("")) if files is None else files
         return stage_metadata(
-            self.staging, TENANT, date, iter(listed), self._extractor, job(self.root), {"run_id": "r1"}
+            self.staging, TENANT, date, files_batches(listed, 100), self._extractor, job(self.root), {"run_id": "r1"}
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -127,8 +129,8 @@ def test_nothing_is_published_if_the_listing_breaks(day: Day) -> None:
     write_dicom(day.root / "a.dcm", "1.1")
     day.stage()
 
-    def broken() -> Iterator[FileEntry]:
-        yield FileEntry("a.dcm", None, None)
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield files_batch([FileEntry("a.dcm", None, None)])
         raise StagingError("the listing is damaged")
 
     with pytest.raises(StagingError, match="the listing is damaged"):
