@@ -17,6 +17,8 @@ from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Lengths, Mask,
 
 SLOT_OF: dict[int, int] = {tag: slot for slot, tag in enumerate(SLOTS)}
 _MOST_COMPARED = 256  # bytes; longer values count as different, which costs time but is never wrong
+# Arrays of all slots at once are so large that the system hands their memory out anew each time.
+_SLOTS_TOGETHER = 16
 
 
 def vr_code(vr: str) -> int:
@@ -77,9 +79,10 @@ class Changes:
         self._noted, self._files = noted, files
         self._words = Words(noted.buffer)
         self._changed = np.ones((len(SLOTS), len(files)), np.bool_)
-        same = _same_as_before(noted, files, self._words)
-        same &= same[SLOT_OF[SPECIFIC_CHARACTER_SET]]
-        np.logical_not(same, out=self._changed[:, 1:])
+        for first in range(0, len(SLOTS), _SLOTS_TOGETHER):
+            slots = slice(first, first + _SLOTS_TOGETHER)
+            np.logical_not(_same_as_before(noted, files, self._words, slots), out=self._changed[slots, 1:])
+        self._changed |= self._changed[SLOT_OF[SPECIFIC_CHARACTER_SET]]
 
     def cells(self, fields: Sequence[Field]) -> Cells:
         """Return the cells of these columns, all of which have a tag."""
@@ -106,24 +109,33 @@ class Changes:
         )
 
 
-def _same_as_before(noted: Noted, files: npt.NDArray[np.int64], words: Words) -> Mask:
-    """Return for each slot and file but the first whether VR, byte order and bytes are the file's before."""
-    lengths, vrs, offsets = (places.take(files, axis=1) for places in (noted.lengths, noted.vrs, noted.offsets))
-    big = noted.big_endian[files]
-    same = (lengths[:, 1:] == lengths[:, :-1]) & (vrs[:, 1:] == vrs[:, :-1]) & (big[1:] == big[:-1])
-    left = np.flatnonzero(same & (lengths[:, 1:] > 0))
-    flat = same.reshape(-1)
-    here, before = offsets[:, 1:].ravel()[left], offsets[:, :-1].ravel()[left]
-    size = lengths[:, 1:].ravel()[left].astype(np.int64)
-    masks = FIRST_BYTES[np.minimum(size, WORD)]
-    # The last word of a value ends with it, over bytes that were compared already: no mask is needed there.
-    for begin in range(0, _MOST_COMPARED, WORD):
-        place = np.minimum(begin, np.maximum(size - WORD, 0))
-        equal = ((words.at(here + place) ^ words.at(before + place)) & masks) == 0
-        flat[left[~equal]] = False
-        more = np.flatnonzero(equal & (size > begin + WORD))
-        left, here, before, size, masks = left[more], here[more], before[more], size[more], masks[more]
+def _same_as_before(noted: Noted, files: npt.NDArray[np.int64], words: Words, slots: slice) -> Mask:
+    """Return for some slots, and each file but the first, whether VR, byte order and bytes are the file's before."""
+    lengths, vrs = noted.lengths[slots].take(files, axis=1), noted.vrs[slots].take(files, axis=1)
+    offsets, big = noted.offsets[slots].take(files, axis=1), noted.big_endian[files]
+    offsets[lengths == ABSENT] = 0
+    begins = words.at(offsets)
+    begins &= FIRST_BYTES[np.clip(lengths, 0, WORD)]
+    same: Mask = lengths[:, 1:] == lengths[:, :-1]
+    same &= (vrs[:, 1:] == vrs[:, :-1]) & (big[1:] == big[:-1]) & (begins[:, 1:] == begins[:, :-1])
+    long = np.flatnonzero(same & (lengths[:, 1:] > WORD))
+    before = long + long // max(1, same.shape[1])  # there is one file more than there are pairs of them
+    places = offsets.reshape(-1)
+    same.reshape(-1)[long] = _same_ends(words, places[before], places[before + 1], lengths.reshape(-1)[before])
+    return same
+
+
+def _same_ends(words: Words, one: Places, other: Places, lengths: Lengths) -> Mask:
+    """Return whether values of the same length, more than a word, have the same bytes after the first word."""
+    same = np.zeros(len(lengths), np.bool_)
+    left = np.arange(len(lengths))
+    for begin in range(WORD, _MOST_COMPARED, WORD):
+        # A value's last word ends with it, over bytes that were compared already.
+        place = np.minimum(begin, lengths - WORD)
+        equal = words.at(one + place) == words.at(other + place)
+        more = equal & (lengths > begin + WORD)
+        same[left[equal & ~more]] = True
+        left, one, other, lengths = left[more], one[more], other[more], lengths[more]
         if not left.size:
-            return same
-    flat[left] = False
+            break
     return same

@@ -11,6 +11,7 @@ from dicom_pipeline.dicom.hashes import hash_words
 from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Words
 
 _HASH_DIGITS = 20
+_ROUND = 32  # bytes that the hash takes at a time
 
 
 def uid_hashes(uids: pa.StringArray) -> pa.StringArray:
@@ -19,7 +20,7 @@ def uid_hashes(uids: pa.StringArray) -> pa.StringArray:
     borders = np.frombuffer(ends, np.int32)[uids.offset : uids.offset + len(uids) + 1]
     begins, lengths = borders[:-1].astype(np.int64), np.diff(borders)
     text = Words(np.frombuffer(values or b"", np.uint8))
-    places = range(0, int(lengths.max(initial=0)), WORD)
-    words = [text.at(begins + place) & FIRST_BYTES[np.clip(lengths - place, 0, WORD)] for place in places]
-    numbers = hash_words(np.array(words, np.uint64).reshape(len(words), len(uids)), lengths)
+    starts = np.arange(0, -(-int(lengths.max(initial=0)) // _ROUND) * _ROUND, WORD)[:, None]
+    words = text.at(begins + starts) & FIRST_BYTES[np.clip(lengths - starts, 0, WORD)]
+    numbers = hash_words(words, lengths)
     return pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), _HASH_DIGITS, "0")

@@ -5,7 +5,7 @@ columns that follow from others. What a plain value is stands in ``column_texts.
 ``column_moments.py``; the measure of all is ``build_record``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -66,6 +66,8 @@ class _Column:
     rows: npt.NDArray[np.int32]
 
     def spread(self) -> pa.Array:
+        if len(self.values) == len(self.rows):  # every file has a value of its own
+            return self.values
         return self.values.take(pa.array(self.rows))
 
 
@@ -81,22 +83,11 @@ def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") ->
         return ValueColumns([pa.nulls(0, ARROW_TYPES[field.kind]) for field in HEADER_FIELDS], np.zeros(0, np.bool_))
     odd = np.zeros(len(files), np.bool_)
     columns = dict(_read(Changes(noted, files), odd))
-    arrays = {name: column.spread() for name, column in columns.items()}
-    for field in HEADER_FIELDS:
-        if field.rule in _REFUSING_NULL and arrays[field.name].null_count:
-            odd |= arrays[field.name].is_null().to_numpy(zero_copy_only=False)
-    studies = columns["study_uid"]
-    for field in HEADER_FIELDS:
-        if field.rule is Rule.UID_HASH:
-            uids = columns[field.name.removesuffix("_hash")]
-            arrays[field.name] = _Column(uid_hashes(uids.values), uids.rows).spread()
-        elif field.rule is Rule.ACCESSION:
-            arrays[field.name] = _with_fallback(arrays[field.name], studies, job.tenant_id)
-        elif field.rule is Rule.TRANSFER_SYNTAX:
-            arrays[field.name] = arrays[field.name].fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
-        elif field.name not in arrays:
-            arrays[field.name] = _constant(field, noted, files, job)
-    return ValueColumns([arrays[field.name] for field in HEADER_FIELDS], odd)
+    arrays = [_array(field, columns, noted, files, job) for field in HEADER_FIELDS]
+    for field, array in zip(HEADER_FIELDS, arrays, strict=True):
+        if field.rule in _REFUSING_NULL and array.null_count:
+            odd |= array.is_null().to_numpy(zero_copy_only=False)
+    return ValueColumns(arrays, odd)
 
 
 def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
@@ -113,13 +104,28 @@ def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
             yield field.name, _Column(values.slice(first, last + 1 - first), rows - first)
 
 
-def _with_fallback(numbers: pa.StringArray, studies: _Column, tenant_id: str) -> pa.StringArray:
-    """Return the accession numbers with the stand-in of the study where a file has none."""
-    if not numbers.null_count:
-        return numbers
+def _array(
+    field: Field, columns: Mapping[str, _Column], noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob"
+) -> pa.Array:
+    """Return a column over all files: read, or following from one that was, or the same for all."""
+    if field.rule is Rule.UID_HASH:
+        uids = columns[field.name.removesuffix("_hash")]
+        return _Column(uid_hashes(uids.values), uids.rows).spread()
+    if field.name not in columns:
+        return _constant(field, noted, files, job)
+    array = columns[field.name].spread()
+    if field.rule is Rule.ACCESSION and array.null_count:
+        return pc.coalesce(array, _fallbacks(columns["study_uid"], job.tenant_id))
+    if field.rule is Rule.TRANSFER_SYNTAX:
+        return array.fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
+    return array
+
+
+def _fallbacks(studies: _Column, tenant_id: str) -> pa.StringArray:
+    """Return what stands in for each file's accession number; null where the study has no UID."""
     uids = studies.values.to_pylist()
-    fallbacks = pa.array([None if uid is None else accession_fallback(tenant_id, uid) for uid in uids], pa.string())
-    return pc.coalesce(numbers, _Column(fallbacks, studies.rows).spread())
+    values = [None if uid is None else accession_fallback(tenant_id, uid) for uid in uids]
+    return _Column(pa.array(values, pa.string()), studies.rows).spread()
 
 
 def _constant(field: Field, noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> pa.Array:
