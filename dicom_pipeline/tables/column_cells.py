@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.fields import SPECIFIC_CHARACTER_SET, Field
 from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted
 from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Lengths, Mask, Places, Words
@@ -18,12 +17,12 @@ from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Lengths, Mask,
 SLOT_OF: dict[int, int] = {tag: slot for slot, tag in enumerate(SLOTS)}
 _MOST_COMPARED = 256  # bytes; longer values count as different, which costs time but is never wrong
 # Arrays of all slots at once are so large that the system hands their memory out anew each time.
-_SLOTS_TOGETHER = 16
+_SLOTS_TOGETHER = 24
 
 
 def vr_code(vr: str) -> int:
     """Return a VR's two letters as ``Noted.vrs`` holds them."""
-    return ord(vr[0]) << 8 | ord(vr[1])
+    return int.from_bytes(vr.encode("ascii"), "big")
 
 
 def vr_table(vrs: Sequence[str]) -> Mask:
@@ -31,9 +30,6 @@ def vr_table(vrs: Sequence[str]) -> Mask:
     table = np.zeros(1 << 16, np.bool_)
     table[[vr_code(vr) for vr in vrs]] = True
     return table
-
-
-_UNKNOWN = vr_code("UN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,6 @@ class Cells:
         fields: The columns.
         columns: Each cell's column as an index into ``fields``, shape (r,).
         files: Each cell's file as an index into ``noted``, shape (r,).
-        slots: Each cell's slot, shape (r,).
         offsets: Where each value begins, shape (r,); 0 where there is none.
         lengths: Bytes of each value, shape (r,); 0 where there is none.
         absent: Whether there is none, shape (r,).
@@ -59,7 +54,6 @@ class Cells:
     fields: tuple[Field, ...]
     columns: npt.NDArray[np.int64]
     files: npt.NDArray[np.int64]
-    slots: npt.NDArray[np.int64]
     offsets: Places
     lengths: Lengths
     absent: Mask
@@ -92,15 +86,13 @@ class Changes:
         columns, positions = np.divmod(np.flatnonzero(changed), len(self._files))
         slots, files = by_column[columns], self._files[positions]
         lengths, codes = self._noted.lengths[slots, files], self._noted.vrs[slots, files]
-        # The UID of the File Meta is one, whatever VR is written there.
-        unknown = (codes == 0) | (codes == _UNKNOWN) | (slots == SLOT_OF[TRANSFER_SYNTAX_UID])
+        unknown = (codes == 0) | (codes == vr_code("UN"))
         return Cells(
             self._noted,
             self._words,
             tuple(fields),
             columns,
             files,
-            slots,
             np.where(lengths == ABSENT, 0, self._noted.offsets[slots, files]),
             np.maximum(lengths, 0),
             lengths == ABSENT,
@@ -129,13 +121,13 @@ def _same_ends(words: Words, one: Places, other: Places, lengths: Lengths) -> Ma
     """Return whether values of the same length, more than a word, have the same bytes after the first word."""
     same = np.zeros(len(lengths), np.bool_)
     left = np.arange(len(lengths))
+    # The last word first: where UIDs differ, they do so at the end.
+    place: int | Lengths = lengths - WORD
     for begin in range(WORD, _MOST_COMPARED, WORD):
-        # A value's last word ends with it, over bytes that were compared already.
-        place = np.minimum(begin, lengths - WORD)
         equal = words.at(one + place) == words.at(other + place)
         more = equal & (lengths > begin + WORD)
         same[left[equal & ~more]] = True
-        left, one, other, lengths = left[more], one[more], other[more], lengths[more]
+        left, one, other, lengths, place = left[more], one[more], other[more], lengths[more], begin
         if not left.size:
             break
     return same
