@@ -23,8 +23,7 @@ from dicom_pipeline.tables.column_cells import Cells, Changes
 from dicom_pipeline.tables.column_moments import plain_dates, plain_times
 from dicom_pipeline.tables.column_numbers import plain_decimals, plain_integers
 from dicom_pipeline.tables.column_singles import single_values
-from dicom_pipeline.tables.column_texts import plain_texts
-from dicom_pipeline.tables.column_uids import uid_hashes
+from dicom_pipeline.tables.column_texts import plain_texts, uid_hashes
 from dicom_pipeline.tables.schemas import ARROW_TYPES
 
 if TYPE_CHECKING:
