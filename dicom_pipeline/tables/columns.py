@@ -7,6 +7,7 @@ columns that follow from others. What a plain value is stands in ``column_texts.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -59,15 +60,16 @@ class ValueColumns:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column before it is spread over the files: its values, and for each file which of them it has."""
+    """A column over all files, and the cells it came from: their values, and for each file its cell."""
 
-    values: pa.Array
+    array: pa.Array
+    cells: pa.Array
     rows: npt.NDArray[np.int32]
 
-    def spread(self) -> pa.Array:
-        if len(self.values) == len(self.rows):  # every file has a value of its own
-            return self.values
-        return self.values.take(pa.array(self.rows))
+    def derive(self, what: Callable[[pa.Array], pa.Array]) -> pa.Array:
+        """Return the column that follows from this one by a function of its values, called for each cell once."""
+        first, last = int(self.rows[0]), int(self.rows[-1])
+        return what(self.cells.slice(first, last + 1 - first)).take(pa.array(self.rows - first))
 
 
 def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> ValueColumns:
@@ -98,9 +100,10 @@ def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
             singles, bad = single_values(cells, np.flatnonzero(~known))
             values = pc.replace_with_mask(values, pa.array(~known), pa.array(singles, values.type))
             odd |= bad[cells.rows].any(axis=0)
-        for field, rows in zip(cells.fields, cells.rows, strict=True):
-            first, last = int(rows[0]), int(rows[-1])
-            yield field.name, _Column(values.slice(first, last + 1 - first), rows - first)
+        # One call for all columns: the calls cost more than the copying.
+        spread = values.take(pa.array(cells.rows.ravel()))
+        for number, field in enumerate(cells.fields):
+            yield field.name, _Column(spread.slice(number * len(odd), len(odd)), values, cells.rows[number])
 
 
 def _array(
@@ -108,23 +111,21 @@ def _array(
 ) -> pa.Array:
     """Return a column over all files: read, or following from one that was, or the same for all."""
     if field.rule is Rule.UID_HASH:
-        uids = columns[field.name.removesuffix("_hash")]
-        return _Column(uid_hashes(uids.values), uids.rows).spread()
+        return columns[field.name.removesuffix("_hash")].derive(uid_hashes)
     if field.name not in columns:
         return _constant(field, noted, files, job)
-    array = columns[field.name].spread()
+    array = columns[field.name].array
     if field.rule is Rule.ACCESSION and array.null_count:
-        return pc.coalesce(array, _fallbacks(columns["study_uid"], job.tenant_id))
+        return pc.coalesce(array, columns["study_uid"].derive(partial(_fallbacks, job.tenant_id)))
     if field.rule is Rule.TRANSFER_SYNTAX:
         return array.fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
     return array
 
 
-def _fallbacks(studies: _Column, tenant_id: str) -> pa.StringArray:
-    """Return what stands in for each file's accession number; null where the study has no UID."""
-    uids = studies.values.to_pylist()
-    values = [None if uid is None else accession_fallback(tenant_id, uid) for uid in uids]
-    return _Column(pa.array(values, pa.string()), studies.rows).spread()
+def _fallbacks(tenant_id: str, studies: pa.StringArray) -> pa.StringArray:
+    """Return what stands in for the accession numbers of these studies; null where the study has no UID."""
+    uids = studies.to_pylist()
+    return pa.array([None if uid is None else accession_fallback(tenant_id, uid) for uid in uids], pa.string())
 
 
 def _constant(field: Field, noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> pa.Array:
