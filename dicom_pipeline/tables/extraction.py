@@ -33,7 +33,9 @@ from dicom_pipeline.tables.readers import (
 )
 from dicom_pipeline.tables.scanned import ScanReader
 
-SCAN_FILES = 1000
+SCAN_FILES = 2000
+"""Files scanned at once: what a batch costs beside its files is little then."""
+_LEAST_FILES = 250
 _UNDER_WAY = 2
 _MOST_WORKERS = 8
 _THREADS_A_PROCESSOR = 2
@@ -94,7 +96,7 @@ class Extractor:
         Raises:
             ConfigurationError: There is no reader of that name.
         """
-        processors = len(os.sched_getaffinity(0))
+        self._processors = processors = len(os.sched_getaffinity(0))
         self._make_scanner = scanner_named(reader) if isinstance(reader, str) else None
         self._careful = PydicomMetadataReader() if isinstance(reader, str) else reader
         self._workers = workers or min(processors, _MOST_WORKERS)
@@ -145,7 +147,7 @@ class Extractor:
             return part.rows
 
         try:
-            for chunk in _chunks(files, SCAN_FILES if self._make_scanner else CHUNK_FILES):
+            for chunk in self._chunks(files):
                 waiting.append(self._submit(chunk, job))
                 if len(waiting) >= under_way:
                     yield next_rows()
@@ -155,6 +157,14 @@ class Extractor:
             if waiting:
                 # Nobody waits for the rest: an error, Ctrl-C, or a consumer that has enough.
                 self.close()
+
+    def _chunks(self, files: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Cut the listing: as coarse as pays, and as fine as keeps every processor busy."""
+        for batch in files:
+            share = max(_LEAST_FILES, -(-batch.num_rows // self._processors))
+            rows = min(SCAN_FILES, share) if self._make_scanner else CHUNK_FILES
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
 
     def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
         if self._readers is None:
@@ -224,9 +234,3 @@ class _Readers:
     def _read_with_care(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
         unread = files.num_rows - files.column("problem").null_count
         return _Part(self._crew.read(entries_of(files), job), Counter(pydicom=files.num_rows - unread))
-
-
-def _chunks(files: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in files:
-        for start in range(0, batch.num_rows, rows):
-            yield batch.slice(start, rows)

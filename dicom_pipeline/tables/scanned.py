@@ -85,14 +85,8 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
 def _judged(noted: Noted, files: Places, listed: pa.RecordBatch, job: ReadJob) -> pa.RecordBatch:
     """Return the rows of files that the columns do not decide."""
     outcomes: list[Outcome] = [
-        build_record(
-            noted.header(file),
-            tenant_id=job.tenant_id,
-            file_size=int(noted.sizes[file]),
-            policy=job.policy,
-            clock=job.clock,
-        )
-        for file in files.tolist()
+        build_record(header, tenant_id=job.tenant_id, file_size=size, policy=job.policy, clock=job.clock)
+        for header, size in zip(noted.headers(files), noted.sizes[files].tolist(), strict=True)
     ]
     return storable_batch(entries_of(listed), outcomes)
 
