@@ -12,7 +12,7 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
@@ -137,11 +137,11 @@ class Extractor:
     def _batches(
         self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts
     ) -> Generator[pa.RecordBatch, None, None]:
-        waiting: deque[Future[_Part]] = deque()
+        waiting: deque[_Promise] = deque()
         under_way = _UNDER_WAY * (self._threads if self._make_scanner else self._workers)
 
         def next_rows() -> pa.RecordBatch:
-            part = waiting[0].result()
+            part = waiting[0]()
             waiting.popleft()
             read_by.update(part.read_by)
             return part.rows
@@ -166,10 +166,10 @@ class Extractor:
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)
 
-    def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
+    def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "_Promise":
         if self._readers is None:
             crew = Crew(self._careful, self._workers, self._file_seconds)
-            self._readers = _Readers(crew, self._make_scanner, self._threads if self._make_scanner else self._workers)
+            self._readers = _Readers(crew, self._make_scanner, self._threads)
         return self._readers.submit(files, job)
 
 
@@ -178,6 +178,10 @@ class _Part(NamedTuple):
 
     rows: pa.RecordBatch
     read_by: ReadCounts
+
+
+_Promise: TypeAlias = Callable[[], _Part]
+"""Waits for a part and returns it, or raises what kept it from being read."""
 
 
 class _Readers:
@@ -189,9 +193,12 @@ class _Readers:
         self._own = threading.local()
         self._threads = ThreadPoolExecutor(threads, "header-scan")
 
-    def submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
-        """Have a chunk of files read as soon as a thread is free."""
-        return self._threads.submit(self._read if self._make_scanner else self._read_with_care, files, job)
+    def submit(self, files: pa.RecordBatch, job: ReadJob) -> _Promise:
+        """Have a chunk of files read as soon as somebody is free."""
+        if self._make_scanner is not None:
+            return self._threads.submit(self._read, files, job).result
+        rows = self._crew.submit(entries_of(files), job)
+        return lambda: _Part(rows.result(), Counter(pydicom=files.column("problem").null_count))
 
     def dismiss(self) -> None:
         """Give up what has not begun, kill all workers, and wait for the threads."""
@@ -230,7 +237,3 @@ class _Readers:
             self._own.reader = ScanReader(self._make_scanner())
         reader: ScanReader = self._own.reader
         return reader
-
-    def _read_with_care(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
-        unread = files.num_rows - files.column("problem").null_count
-        return _Part(self._crew.read(entries_of(files), job), Counter(pydicom=files.num_rows - unread))

@@ -71,7 +71,7 @@ class Noted:
     def headers(self, files: npt.NDArray[np.int64]) -> list[Header]:
         """Return the headers of some PLAIN files."""
         columns = (array[:, files].T.tolist() for array in (self.offsets, self.lengths, self.vrs))
-        buffer = memoryview(self.buffer)
+        buffer = self.buffer.data
         headers = []
         for big_endian, *row in zip(self.big_endian[files].tolist(), *columns, strict=True):
             elements = {
