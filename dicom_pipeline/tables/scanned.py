@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Rejection, build_record
 from dicom_pipeline.dicom.scanner.files import FileBatch, Scanner
@@ -47,7 +48,7 @@ class ScanReader:
         """Read ordinary files of a batch of ``FILES_SCHEMA``."""
         can_be_read = files.column("problem").is_null().to_numpy(zero_copy_only=False)
         readable = np.flatnonzero(can_be_read)
-        noted = self._scanner.scan(_file_batch(files.take(pa.array(readable)), job))
+        noted = self._scanner.scan(file_batch(files.take(pa.array(readable)), job.store()))
         plain = np.flatnonzero(noted.status == Status.PLAIN)
         columns = value_columns(noted, plain, job)
         even, odd = plain[~columns.odd], plain[columns.odd]
@@ -62,13 +63,14 @@ class ScanReader:
         return Scanned(rows, places, len(plain))
 
 
-def _file_batch(files: pa.RecordBatch, job: ReadJob) -> FileBatch:
+def file_batch(files: pa.RecordBatch, store: LocalStore) -> FileBatch:
+    """Return rows of ``FILES_SCHEMA`` as a scanner takes them; what has no size or time of its own equals no file."""
     import pyarrow.compute as pc
 
     paths = pc.coalesce(files.column("raw_path"), files.column("path").cast(pa.binary()))
     _, ends, data = paths.buffers()
     return FileBatch(
-        store=job.store(),
+        store=store,
         paths=np.frombuffer(data or b"", np.uint8),
         ends=np.frombuffer(ends, np.int32)[paths.offset : paths.offset + len(paths) + 1],
         sizes=_numbers(files.column("size")),
@@ -77,7 +79,6 @@ def _file_batch(files: pa.RecordBatch, job: ReadJob) -> FileBatch:
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
-    """Return a column of the listing; a number that is not known is none that a file can have."""
     numbers: npt.NDArray[np.int64] = column.fill_null(-1).to_numpy(zero_copy_only=False)
     return np.ascontiguousarray(numbers)
 
