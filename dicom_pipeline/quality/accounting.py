@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from dicom_pipeline.dicom.reasons import REASONS, Reason
 from dicom_pipeline.quality.catalogue import Severity
-from dicom_pipeline.quality.distinct import DistinctRows
 from dicom_pipeline.quality.findings import Findings, report
 from dicom_pipeline.quality.shape import accepted, rejected
+from dicom_pipeline.tables.distinct import DistinctRows
 
 _HARMLESS = tuple(reason.value for reason, info in REASONS.items() if not info.damaged)
 

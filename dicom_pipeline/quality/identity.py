@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dicom_pipeline.dicom.fields import STATE, Rule
-from dicom_pipeline.quality.distinct import DistinctRows
 from dicom_pipeline.quality.findings import Findings, UidSample, report
 from dicom_pipeline.quality.shape import accepted
+from dicom_pipeline.tables.distinct import DistinctRows
 
 _NOT_THE_SERIES_OWN = {Rule.CLOCK, Rule.UID_HASH, Rule.UNFILLED}
 SERIES_ATTRIBUTES: tuple[str, ...] = tuple(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_pipeline.quality import distinct
-from dicom_pipeline.quality.distinct import DistinctRows
+from dicom_pipeline.tables import distinct
+from dicom_pipeline.tables.distinct import DistinctRows
 
 ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), st.sampled_from([0.0, 1.5, None])), max_size=40)
 
