@@ -65,7 +65,7 @@ class InstanceHashes:
 
     def observe(self, batch: pa.RecordBatch) -> None:
         """Look at the next rows."""
-        self._words.append(text_words(_accepted(batch).column("sop_uid")))
+        self._words.append(text_words(_accepted(batch.select(["outcome", "sop_uid"])).column("sop_uid")))
 
     def repeated(self) -> Words:
         """Return the hashes that occur more than once; a rare collision adds one of UIDs that do not."""

@@ -21,7 +21,7 @@ REJECT_COLUMNS = ["outcome", "path", "file_size", "reason", "field"]
 """The columns of staged rows that rows of ``dicom_reject`` are made of."""
 
 
-def image_rows(metadata: pa.RecordBatchReader) -> pa.RecordBatchReader:
+def image_rows(metadata: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Return the rows of ``dicom_image_meta``: the accepted files, in their order."""
     schema = table_schema(IMAGE)
     rows = (_columns_of(_with_outcome(batch, ACCEPTED), IMAGE) for batch in metadata)
@@ -37,7 +37,7 @@ def state_rows(metadata: Iterable[pa.RecordBatch]) -> pa.Table:
 
 
 def reject_rows(
-    metadata: pa.RecordBatchReader, tenant: str, date: dt.date, run_id: str, clock: dt.datetime
+    metadata: Iterable[pa.RecordBatch], tenant: str, date: dt.date, run_id: str, clock: dt.datetime
 ) -> pa.RecordBatchReader:
     """Return the rows of ``dicom_reject``: the rejected files, in their order.
 
