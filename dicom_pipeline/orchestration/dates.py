@@ -7,7 +7,7 @@ before it staged, and can be run again alone; in one go, what extraction saw of 
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -174,12 +174,12 @@ class DateLoader:
         """
         return self._date(date).findings
 
-    def _metadata(self, date: dt.date, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def _metadata(self, date: dt.date, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the staged rows; the file is opened with the first, so that rows nobody wants cost nothing."""
-        reader = self.staging.read(self.tenant, METADATA_ASSET, date)
-        if not reader.schema.equals(metadata_schema()):
+        reader = self.staging.read(self.tenant, METADATA_ASSET, date, columns)
+        if columns is None and not reader.schema.equals(metadata_schema()):
             raise StagingError(f"{METADATA_ASSET} of {date} was staged by another version: materialize it again")
-        yield from reader if columns is None else self.staging.read(self.tenant, METADATA_ASSET, date, columns)
+        yield from reader
 
     def load(self, date: dt.date) -> dict[str, TableChange]:
         """Replace the slice in the warehouse by the staged rows, all tables in one transaction.

@@ -1,7 +1,7 @@
 """What is known of a date once its staged rows have passed by, whoever read them for whatever reason.
 
-Scope: putting the observers of ``tables/`` and ``quality/`` side by side. They look on while a date is extracted, so that
-check, load and reconciliation need not read the staged file for themselves; a step that is run alone has it read once.
+Scope: putting the observers of ``tables/`` and ``quality/`` side by side. They look on while a date is extracted, so
+that check, load and reconciliation need not read the staged file for themselves; for a step run alone it is read once.
 """
 
 import datetime as dt

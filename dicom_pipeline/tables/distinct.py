@@ -73,13 +73,6 @@ class UniqueTexts:
         self._words.append(text_words(texts))
         self._texts.append(_copied(texts))
 
-    @property
-    def different(self) -> int:
-        """How many different texts there are."""
-        repeated = self.repeated()
-        rows = sum(len(words) for words in self._words)
-        return rows - sum(count - 1 for count in repeated.values())
-
     def repeated(self) -> dict[str, int]:
         """Return the texts that stand more than once, in order of first appearance, and how often."""
         words = np.sort(np.concatenate(self._words)) if self._words else np.zeros(0, np.uint64)

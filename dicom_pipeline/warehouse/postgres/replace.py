@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import WarehouseError
-from dicom_pipeline.tables.contents import SliceContents
+from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest, digest_batches
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
 from dicom_pipeline.warehouse.ddl import PARTITION_FUNCTION, PARTITIONED, names, quote_name
@@ -95,6 +95,9 @@ def _replace_table(
     target: Slice,
 ) -> tuple[TableChange, SliceDigest]:
     if not _holds_rows(cursor, table, target):
+        nothing = ContentsObserver(table).result()
+        if known == nothing.digest:
+            return TableChange(inserted=0, updated=0, deleted=0, rows=0, read_back=nothing), known
         written = _copied(cursor, table.name, table, rows, known, target)
         return TableChange(inserted=written.rows, updated=0, deleted=0, rows=written.rows), written
     if known is None and isinstance(rows, pa.Table):
