@@ -1,7 +1,7 @@
 import datetime as dt
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.listing import files_batch, files_batches
-from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, stage_metadata
+from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, RowObserver, stage_metadata
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline.tables.staging import Staging
@@ -35,10 +35,13 @@ class Day:
         self.staging = Staging(directory / "staging")
         self._extractor = extractor
 
-    def stage(self, date: dt.date = DATE, files: list[FileEntry] | None = None) -> MetadataSummary:
+    def stage(
+        self, date: dt.date = DATE, files: list[FileEntry] | None = None, observers: Sequence[RowObserver] = ()
+    ) -> MetadataSummary:
         listed = list(LocalStore(self.root).walk("")) if files is None else files
+        labels = {"run_id": "r1"}
         return stage_metadata(
-            self.staging, TENANT, date, files_batches(listed, 100), self._extractor, job(self.root), {"run_id": "r1"}
+            self.staging, TENANT, date, files_batches(listed, 100), self._extractor, job(self.root), labels, observers
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -51,6 +54,33 @@ class Day:
 @pytest.fixture
 def day(tmp_path: Path, extractor: Extractor) -> Day:
     return Day(tmp_path, extractor)
+
+
+class Witness:
+    """Remembers the rows it saw since it was last restarted."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.restarts = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+
+    def restart(self) -> None:
+        self.batches.clear()
+        self.restarts += 1
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_observers_have_seen_what_was_staged(day: Day, copies: int) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom(day.root / name, f"1.{name}")
+    for _ in range(copies):
+        shutil.copy(day.root / "a.dcm", day.root / "c.dcm")
+    witness = Witness()
+    assert day.stage(observers=[witness]).accepted == 2
+    assert pa.Table.from_batches(witness.batches).to_pylist() == day.rows()
+    assert witness.restarts == copies
 
 
 def test_every_listed_file_is_accounted_for(day: Day) -> None:
