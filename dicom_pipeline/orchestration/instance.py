@@ -22,6 +22,12 @@ nux:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+event_log_storage:
+  module: dicom_pipeline.orchestration.event_log
+  class: DateEventLogStorage
+  config:
+    dagster_home:
+      env: DAGSTER_HOME
 python_logs:
   python_log_level: INFO
 concurrency:
@@ -42,7 +48,10 @@ def prepare_instance(directory: Path) -> Path:
 
 def open_instance(directory: Path) -> dg.DagsterInstance:
     """Open the instance, creating it first if need be."""
-    return dg.DagsterInstance.from_config(str(prepare_instance(directory)))
+    home = str(prepare_instance(directory))
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run announces is one commit, too
+    os.environ["DAGSTER_HOME"] = home  # named in the configuration, which so outlives a move of the directory
+    return dg.DagsterInstance.from_config(home)
 
 
 def process_tags() -> dict[str, str]:
