@@ -10,10 +10,10 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Generator, Iterator
+from typing import BinaryIO, TypeAlias
 
-from dicom_pipeline.archive.entries import DirectoryVanished, FileEntry
+from dicom_pipeline.archive.entries import DirectoryVanished, EntryRow, FileEntry
 from dicom_pipeline.archive.problems import LINK_OUTSIDE_ARCHIVE, NOT_A_FILE, problem_of
 from dicom_pipeline.errors import ArchiveError, ConfigurationError
 
@@ -29,6 +29,10 @@ _DATE_PLACE = re.compile(
 # Errors that concern the one directory that could not be listed. Any other (a disk or network error, no more file
 # descriptors) would hide rows that a load then deletes, so the whole listing fails.
 _ENTRY_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+
+_Directory: TypeAlias = tuple[bytes, list[bytes]]
+"""The path of a directory and the names in it that are still to be looked at, the next one last."""
 
 
 class LocalStore:
@@ -77,6 +81,11 @@ class LocalStore:
 
         Links inside the archive are followed; each directory is entered once a walk, so loops end.
         """
+        rows = self.rows(directory)
+        return (FileEntry(os.fsdecode(path), size, mtime_ns, problem) for path, size, mtime_ns, problem in rows)
+
+    def rows(self, directory: str) -> Iterator[EntryRow]:
+        """Yield what ``walk`` does, as rows: one question to the system an entry, and little else."""
         start = os.fsencode(directory)
         names = self._list_start(start)
         return self._entries(start, names)
@@ -112,46 +121,54 @@ class LocalStore:
     def _inside(self, real_path: bytes) -> bool:
         return real_path == self._real_root or real_path.startswith(self._inside_prefix)
 
-    def _entries(self, start: bytes, names: list[bytes]) -> Iterator[FileEntry]:
+    def _entries(self, start: bytes, names: list[bytes]) -> Iterator[EntryRow]:
         # A stack instead of recursion: no depth of directories can exhaust Python's.
         seen = {_identity(os.stat(self._inside_prefix + start))}
         pending = [(start, names)]
         while pending:
-            parent, names = pending[-1]
-            if not names:
+            entered = yield from self._until_directory(pending[-1], seen)
+            if entered is None:
                 pending.pop()
-                continue
-            path = _join(parent, names.pop())
-            found = self._examine(path, seen)
-            if isinstance(found, FileEntry):
-                yield found
             else:
-                pending.append((path, found))
+                pending.append(entered)
 
-    def _examine(self, path: bytes, seen: set[int]) -> FileEntry | list[bytes]:
-        """Return the entry, or if it is a directory what is in it (nothing if it was entered before)."""
-        full = self._inside_prefix + path
-        try:
-            status = self._status(full)
-        except OSError as error:
-            return _unreadable(path, problem_of(error))
-        if status is None:
-            return _unreadable(path, LINK_OUTSIDE_ARCHIVE)
-        if stat.S_ISREG(status.st_mode):
-            return FileEntry(os.fsdecode(path), status.st_size, status.st_mtime_ns)
-        if not stat.S_ISDIR(status.st_mode):
-            return _unreadable(path, NOT_A_FILE)
-        if _identity(status) in seen:
-            return []
-        seen.add(_identity(status))
-        return self._enter(path, full)
+    def _until_directory(self, listed: _Directory, seen: set[int]) -> Generator[EntryRow, None, _Directory | None]:
+        """Yield entries up to the next directory that can be entered, and return that; None if there is no other.
 
-    def _enter(self, path: bytes, full: bytes) -> FileEntry | list[bytes]:
+        Every file of an archive passes through this loop: asking for its status is nearly all that it may cost.
+        """
+        parent, names = listed
+        prefix = _join(parent, b"")
+        inside = self._inside_prefix + prefix
+        while names:
+            name = names.pop()
+            try:
+                status = self._status(inside + name)
+            except OSError as error:
+                yield prefix + name, None, None, problem_of(error)
+                continue
+            if status is None:
+                yield prefix + name, None, None, LINK_OUTSIDE_ARCHIVE
+            elif stat.S_ISREG(status.st_mode):
+                yield prefix + name, status.st_size, status.st_mtime_ns, None
+            elif not stat.S_ISDIR(status.st_mode):
+                yield prefix + name, None, None, NOT_A_FILE
+            elif _identity(status) not in seen:
+                # A link may lead back to any directory, so each of them is remembered.
+                seen.add(_identity(status))
+                entered = self._enter(prefix + name)
+                if not isinstance(entered, str):
+                    return prefix + name, entered
+                yield prefix + name, None, None, entered
+        return None
+
+    def _enter(self, path: bytes) -> list[bytes] | str:
+        """Return the names in a directory, or the problem that hides them."""
         try:
-            return _last_name_first(full)
+            return _last_name_first(self._inside_prefix + path)
         except OSError as error:
             if error.errno in _ENTRY_ERRORS:
-                return _unreadable(path, problem_of(error))
+                return problem_of(error)
             text = _system_text(error.errno)
         raise ArchiveError(f"a directory inside the archive {text}: load again when that is mended")
 
@@ -222,10 +239,6 @@ def _identity(status: os.stat_result) -> int:
 def _last_name_first(full: bytes) -> list[bytes]:
     """Return the names in a directory in descending order of their bytes, for taking them from the end."""
     return sorted(os.listdir(full), reverse=True)
-
-
-def _unreadable(path: bytes, problem: str) -> FileEntry:
-    return FileEntry(os.fsdecode(path), None, None, problem)
 
 
 def _real_path(descriptor: int, full: bytes) -> bytes:

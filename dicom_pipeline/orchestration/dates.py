@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.archive.fingerprint import Fingerprint
-from dicom_pipeline.archive.paths import display_path, from_columns, raw_path
+from dicom_pipeline.archive.paths import from_columns
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.orchestration.sources import DateSource
@@ -25,6 +24,7 @@ from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
+from dicom_pipeline.tables.listing import ListingSums, listing_batches
 from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
@@ -33,7 +33,6 @@ from dicom_pipeline.tables.staging import Staging
 from dicom_pipeline.warehouse.base import LoadFacts, Slice, TableChange, Warehouse
 
 FILES_ASSET = "archive_files"
-_LISTING_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +96,10 @@ class DateLoader:
             ArchiveError: The date's directory cannot be listed.
         """
         started = time.monotonic()
-        fingerprint = Fingerprint()
-        totals = {"files": 0, "bytes": 0}
-        batches = self._listing_batches(date, fingerprint, totals)
+        sums = ListingSums()
+        batches = sums.watch(listing_batches(self.source.rows(date)))
         self.staging.write(self.tenant, FILES_ASSET, date, batches, FILES_SCHEMA, {"code_version": __version__})
-        return Listing(totals["files"], totals["bytes"], fingerprint.hexdigest(), time.monotonic() - started)
-
-    def _listing_batches(
-        self, date: dt.date, fingerprint: Fingerprint, totals: dict[str, int]
-    ) -> Iterator[pa.RecordBatch]:
-        batch: list[FileEntry] = []
-        for entry in self.source.files(date):
-            fingerprint.add(entry)
-            totals["files"] += 1
-            totals["bytes"] += entry.size or 0
-            batch.append(entry)
-            if len(batch) == _LISTING_BATCH:
-                yield _listing_batch(batch)
-                batch = []
-        if batch:
-            yield _listing_batch(batch)
+        return Listing(sums.files, sums.bytes, sums.fingerprint, time.monotonic() - started)
 
     def _listed(self, date: dt.date) -> Iterator[FileEntry]:
         for batch in self.staging.read(self.tenant, FILES_ASSET, date):
@@ -197,15 +180,3 @@ class DateLoader:
             STATE, [target], ["study_uid", "series_uid", "series_related_instances"]
         ).read_all()
         return check_warehouse(expected, actual, images, series)
-
-
-def _listing_batch(entries: list[FileEntry]) -> pa.RecordBatch:
-    columns = [
-        [display_path(e.path) for e in entries],
-        [raw_path(e.path) for e in entries],
-        [e.size for e in entries],
-        [e.mtime_ns for e in entries],
-        [e.problem for e in entries],
-    ]
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, FILES_SCHEMA, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=FILES_SCHEMA)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import dagster as dg
 
+from dicom_pipeline.archive.layouts import DateListing
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.fields import SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseError
@@ -75,12 +76,10 @@ def load_archive(
         if archive.layout == "any":
             progress.note("looking for new and changed files")
             _update_index(_Jobs(settings, archive, extractor, report, progress), instance)
-        archive = _covering(archive, date_source(archive, staging).dates())
-        source = date_source(archive, staging)
-        in_archive = source.dates()
-        archive, dates = _plan(archive, in_archive, warehouse, first, last)
-        report.emptied = sorted(set(dates) - set(in_archive))
-        _tell(progress, source.outside(), report.emptied)
+        archive, listing = _listing(archive, staging)
+        archive, dates = _plan(archive, listing.dates, warehouse, first, last)
+        report.emptied = sorted(set(dates) - set(listing.dates))
+        _tell(progress, listing.outside, report.emptied)
         settings.remember(archive)
         progress.begin(len(dates))
         jobs = _Jobs(settings, archive, extractor, report, progress)
@@ -112,6 +111,16 @@ def _check_root(archive: Archive) -> None:
         LocalStore(str(Path(archive.root).absolute())).check()
     except ArchiveError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _listing(archive: Archive, staging: Staging) -> tuple[Archive, DateListing]:
+    """Return the archive with partitions for the dates it has files for, and those dates."""
+    listing = date_source(archive, staging).listing()
+    archive = _covering(archive, listing.dates)
+    if archive.layout == "any":
+        # Files without a date count under the first partition, which has just been settled.
+        listing = date_source(archive, staging).listing()
+    return archive, listing
 
 
 def _plan(
