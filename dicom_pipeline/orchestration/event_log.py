@@ -9,7 +9,8 @@ some twenty events: that took longer than the date itself.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -44,6 +45,7 @@ class DateEventLogStorage(SqliteEventLogStorage):
         """Take Dagster's home; the databases are where its own storage has them."""
         self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
+        self._blank: bytes | None = None
         self._held: list[EventLogEntry] | None = None
         super().__init__(os.path.join(dagster_home, "history", "runs"), inst_data)
 
@@ -76,6 +78,7 @@ class DateEventLogStorage(SqliteEventLogStorage):
             self._held.append(event)
         else:
             super().store_event(event)
+            self._touch(event.run_id)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in one commit to each database, as ``store_event`` would one by one."""
@@ -87,6 +90,11 @@ class DateEventLogStorage(SqliteEventLogStorage):
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
             with self.index_connection() as connection:
                 self._index(connection, events, rows)
+            self._touch(events[0].run_id)
+
+    def _touch(self, run_id: str) -> None:
+        # Who follows a run watches this file, and a write-ahead log leaves it alone for long.
+        os.utime(self.path_for_shard(run_id))
 
     def _index(self, connection: Connection, events: Sequence[EventLogEntry], rows: list[_Row]) -> None:
         insert = SqlEventLogStorageTable.insert()
@@ -115,11 +123,8 @@ class DateEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            with self._engine(shard).begin() as connection:
-                yield connection
-            # Who follows a run watches this file, and a write-ahead log leaves it alone for long.
-            os.utime(self.path_for_shard(shard))
+        with self._db_lock, self._engine(shard).begin() as connection:
+            yield connection
 
     def _engine(self, shard: str) -> Engine:
         if shard in self._initialized_dbs and shard in self._engines:
@@ -132,10 +137,30 @@ class DateEventLogStorage(SqliteEventLogStorage):
         )
         event.listen(engine, "connect", _prepare)
         if shard not in self._initialized_dbs:
-            self._initdb(engine)
+            if not self._copy_blank(Path(self.path_for_shard(shard))):
+                self._initdb(engine)
             self._initialized_dbs.add(shard)
         self._engines[shard] = engine
         return engine
+
+    def _copy_blank(self, path: Path) -> bool:
+        """Make a run's database as a copy of an empty one, unless it is there; making each anew takes far longer."""
+        if self._blank is None:
+            memory = create_engine("sqlite://", poolclass=StaticPool)
+            self._initdb(memory)
+            with memory.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                self._blank = driver.serialize()
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(self._blank)
+        try:
+            # Fails where another process was faster, whose events must stay.
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink()
+        return True
 
     def _close(self, shards: set[str]) -> None:
         for shard in shards & self._engines.keys():
@@ -177,11 +202,3 @@ def _store_evaluations(connection: Connection, rows: list[_Row]) -> None:
     keys = [{f"of_{name}": row[name] for name in _CHECK_KEY} for row in rows]
     connection.execute(AssetCheckExecutionsTable.delete().where(*announced), keys)
     connection.execute(AssetCheckExecutionsTable.insert(), rows)
-
-
-@contextmanager
-def together(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Store the events of a date in one commit, where the instance's storage can."""
-    storage = instance.event_log_storage
-    with storage.together() if isinstance(storage, DateEventLogStorage) else nullcontext():
-        yield

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 
@@ -65,24 +65,27 @@ def load_archive(
     started = time.monotonic()
     _check_root(archive)
     staging = Staging(settings.staging_directory)
+    manager = warehouse_manager(settings)
     with (
-        closing(warehouse_of(settings)) as warehouse,
+        closing(manager.client()) as warehouse,
         open_instance(settings.dagster_home) as instance,
         Extractor(reader=settings.reader, workers=settings.workers) as extractor,
     ):
+        # Opened once: a run that did so itself would connect, and prepare the tables, for every gap between dates.
+        resources = {"extractor": extractor, "warehouse": dg.IOManagerDefinition.hardcoded_io_manager(manager)}
         report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):
             progress.note("a former load was killed; what it left undone is done now")
         if archive.layout == "any":
             progress.note("looking for new and changed files")
-            _update_index(_Jobs(settings, archive, extractor, report, progress), instance)
+            _update_index(_Jobs(settings, archive, resources, report, progress), instance)
         archive, listing = _listing(archive, staging)
         archive, dates = _plan(archive, listing.dates, warehouse, first, last)
         report.emptied = sorted(set(dates) - set(listing.dates))
         _tell(progress, listing.outside, report.emptied)
         settings.remember(archive)
         progress.begin(len(dates))
-        jobs = _Jobs(settings, archive, extractor, report, progress)
+        jobs = _Jobs(settings, archive, resources, report, progress)
         _refuse_far_dates(jobs, dates)
         for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
@@ -93,17 +96,10 @@ def load_archive(
     return report
 
 
-def warehouse_of(settings: Settings) -> Warehouse:
-    """Connect the warehouse the settings name, outside of any run.
-
-    Raises:
-        ConfigurationError: The URL is not usable.
-        WarehouseError: It cannot be reached, or its tables differ.
-    """
+def warehouse_manager(settings: Settings) -> WarehouseIOManager:
+    """Return the door to the warehouse the settings name, for use outside of any run."""
     home = str(settings.home.absolute())
-    return WarehouseIOManager(
-        url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution
-    ).client()
+    return WarehouseIOManager(url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution)
 
 
 def _check_root(archive: Archive) -> None:
@@ -166,7 +162,12 @@ class _Jobs:
     """The archive's definitions, watched: outcomes go to the report and to whoever looks on."""
 
     def __init__(
-        self, settings: Settings, archive: Archive, extractor: Extractor, report: LoadReport, progress: LoadProgress
+        self,
+        settings: Settings,
+        archive: Archive,
+        resources: Mapping[str, Any],
+        report: LoadReport,
+        progress: LoadProgress,
     ) -> None:
         self.report = report
         self.progress = progress
@@ -174,7 +175,7 @@ class _Jobs:
         self.definitions = build_definitions(
             settings.with_archive(archive),
             observer=self.observe,
-            resource_overrides={"extractor": extractor},
+            resource_overrides=resources,
         )
 
     def observe(self, outcome: DateOutcome) -> None:
