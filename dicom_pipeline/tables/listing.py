@@ -4,7 +4,7 @@ Scope: from the rows of a walk to batches of ``FILES_SCHEMA``, and the sums over
 that changes when anything in the listing does. How files are found is in ``archive/``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import pyarrow as pa
@@ -34,14 +34,20 @@ _COMPARED = TableSpec(
 
 def listing_batches(rows: Iterator[EntryRow]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a walk as batches of ``FILES_SCHEMA``, a few thousand at a time."""
-    while chunk := list(islice(rows, _ROWS_A_BATCH)):
-        paths, sizes, times, problems = zip(*chunk, strict=True)
+    for path, size, time, problem in rows:
+        paths, sizes, times, problems = [path], [size], [time], [problem]
+        # Four lists, not one of rows: the garbage collector would look at millions of rows for nothing.
+        for row in islice(rows, _ROWS_A_BATCH - 1):
+            paths.append(row[0])
+            sizes.append(row[1])
+            times.append(row[2])
+            problems.append(row[3])
         columns = [*_path_columns(paths), sizes, times, problems]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, FILES_SCHEMA, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=FILES_SCHEMA)
 
 
-def _path_columns(paths: tuple[bytes, ...]) -> tuple[pa.Array | list[str], pa.Array | list[bytes | None]]:
+def _path_columns(paths: Sequence[bytes]) -> tuple[pa.Array | list[str], pa.Array | list[bytes | None]]:
     """Return the columns ``path`` and ``raw_path``; see ``archive/paths.py``."""
     try:
         return pa.array(paths, pa.binary()).cast(pa.string()), pa.nulls(len(paths), pa.binary())

@@ -79,7 +79,7 @@ def _contents(home: Path) -> dict[tuple[str, str], list[tuple[object, ...]]]:
         with sqlite3.connect(path) as connection:
             for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
                 columns = [row[1] for row in connection.execute(f"pragma table_info({table})")]
-                shown = ", ".join(f"\"{c}\"" for c in columns if c not in _OWN.get(table, ()))
+                shown = ", ".join(f'"{c}"' for c in columns if c not in _OWN.get(table, ()))
                 rows = connection.execute(f"select {shown} from {table}").fetchall()
                 found[path.name, table] = sorted(rows, key=repr)
     return found
