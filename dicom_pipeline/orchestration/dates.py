@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from dicom_pipeline import __version__
-from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.archive.fingerprint import Fingerprint
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.orchestration.observed import DateObserver, KnownDate
@@ -24,7 +22,7 @@ from dicom_pipeline.quality.metadata import DateFacts
 from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.listing import files_batch
+from dicom_pipeline.tables.listing import ListingSums, listing_batches
 from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
@@ -33,7 +31,6 @@ from dicom_pipeline.tables.staging import Staging
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange, Warehouse
 
 FILES_ASSET = "archive_files"
-_LISTING_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +95,10 @@ class DateLoader:
             ArchiveError: The date's directory cannot be listed.
         """
         started = time.monotonic()
-        fingerprint = Fingerprint()
-        totals = {"files": 0, "bytes": 0}
-        batches = self._listing_batches(date, fingerprint, totals)
+        sums = ListingSums()
+        batches = sums.watch(listing_batches(self.source.rows(date)))
         self.staging.write(self.tenant, FILES_ASSET, date, batches, FILES_SCHEMA, {"code_version": __version__})
-        return Listing(totals["files"], totals["bytes"], fingerprint.hexdigest(), time.monotonic() - started)
-
-    def _listing_batches(
-        self, date: dt.date, fingerprint: Fingerprint, totals: dict[str, int]
-    ) -> Iterator[pa.RecordBatch]:
-        batch: list[FileEntry] = []
-        for entry in self.source.files(date):
-            fingerprint.add(entry)
-            totals["files"] += 1
-            totals["bytes"] += entry.size or 0
-            batch.append(entry)
-            if len(batch) == _LISTING_BATCH:
-                yield files_batch(batch)
-                batch = []
-        if batch:
-            yield files_batch(batch)
+        return Listing(sums.files, sums.bytes, sums.fingerprint, time.monotonic() - started)
 
     def extract(self, date: dt.date) -> MetadataSummary:
         """Read the header of every listed file and stage one row a file.

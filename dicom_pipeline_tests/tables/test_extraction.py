@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +16,10 @@ from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import ConfigurationError, PipelineError
 from dicom_pipeline.tables.crew import CHUNK_FILES
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.listing import files_batches
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
-from dicom_pipeline_tests.tables.made_rows import LoadedModulesReader, MadeUpReader, entry, job
+from dicom_pipeline_tests.tables.made_rows import LoadedModulesReader, MadeUpReader, entry, job, listed
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +30,8 @@ def extractor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extractor]:
         yield shared
 
 
-def listed(entries: Iterable[FileEntry]) -> Iterator[pa.RecordBatch]:
-    return files_batches(entries, CHUNK_FILES)
-
-
 def extract(extractor: Extractor, names: list[str]) -> list[tuple[str, str | None]]:
-    batches = list(extractor.extract(listed(entry(name) for name in names), job()))
+    batches = list(extractor.extract(listed((entry(name) for name in names), CHUNK_FILES), job()))
     assert all(batch.schema.equals(metadata_schema()) for batch in batches)
     assert max(batch.num_rows for batch in batches) <= CHUNK_FILES
     table = pa.Table.from_batches(batches)
@@ -110,7 +105,7 @@ def test_workers_killed_at_any_moment_cost_no_file() -> None:
     before = set(multiprocessing.active_children())
     with Extractor(MadeUpReader(), workers=2) as extractor:
         rows: list[str] = []
-        for batch in extractor.extract(listed(entry(name) for name in names), job()):
+        for batch in extractor.extract(listed((entry(name) for name in names), CHUNK_FILES), job()):
             rows += batch.column("path").to_pylist()
             assert set(batch.column("outcome").to_pylist()) == {"accepted"}
             # Right after an answer a worker is busy taking the next request: the worst of moments.
@@ -129,7 +124,7 @@ def test_a_bounded_number_of_files_is_under_way(extractor: Extractor) -> None:
             yield entry(str(number))
 
     done = 0
-    for batch in extractor.extract(listed(files()), job()):
+    for batch in extractor.extract(listed(files(), CHUNK_FILES), job()):
         done += batch.num_rows
         assert taken - done <= 5 * CHUNK_FILES
 
@@ -137,7 +132,7 @@ def test_a_bounded_number_of_files_is_under_way(extractor: Extractor) -> None:
 def test_what_a_consumer_does_not_wait_for_is_given_up() -> None:
     names = [*(str(number) for number in range(CHUNK_FILES)), "hang"]
     with Extractor(MadeUpReader(), workers=1, file_seconds=60) as extractor:
-        rows = extractor.extract(listed(entry(name) for name in names), job())
+        rows = extractor.extract(listed((entry(name) for name in names), CHUNK_FILES), job())
         next(rows)
         rows.close()
         started = time.monotonic()
@@ -171,14 +166,19 @@ def test_workers_are_started_as_they_are_needed() -> None:
     before = set(multiprocessing.active_children())
     with Extractor(MadeUpReader(), workers=3) as extractor:
         for chunks, workers in ((1, 1), (2, 2), (1, 2)):
-            extract(extractor, [str(number) for number in range(chunks * CHUNK_FILES)])
+            names = [str(number) for number in range(chunks * CHUNK_FILES)]
+            # Work that takes a while: who comes next finds nobody idle.
+            names[::CHUNK_FILES] = ["nap"] * chunks
+            extract(extractor, names)
             assert len(set(multiprocessing.active_children()) - before) == workers
 
 
 def test_ending_before_the_workers_have_started_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
         with Extractor(MadeUpReader(), workers=4) as extractor:
-            next(extractor.extract(listed(entry(str(number)) for number in range(4 * CHUNK_FILES)), job()))
+            next(
+                extractor.extract(listed((entry(str(number)) for number in range(4 * CHUNK_FILES)), CHUNK_FILES), job())
+            )
     assert capfd.readouterr().err == ""
 
 
@@ -191,14 +191,13 @@ SCRIPT = """
 import multiprocessing, sys
 from dicom_pipeline.tables.crew import CHUNK_FILES
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline_tests.tables.made_rows import MadeUpReader, entry, job
-from dicom_pipeline_tests.tables.test_extraction import listed
+from dicom_pipeline_tests.tables.made_rows import MadeUpReader, entry, job, listed
 
 assert __name__ == "__main__", "a worker ran the main script"
 with Extractor(MadeUpReader(), workers=2) as extractor:
-    for batch in list(extractor.extract(listed(entry(str(number)) for number in range(2 * CHUNK_FILES)), job()))[:1]:
+    for batch in list(extractor.extract(listed((entry(str(number)) for number in range(2 * CHUNK_FILES)), CHUNK_FILES), job()))[:1]:
         print(*(process.pid for process in multiprocessing.active_children()), flush=True)
-    for batch in extractor.extract(listed(entry(name) for name in sys.argv[1:]), job()):
+    for batch in extractor.extract(listed((entry(name) for name in sys.argv[1:]), CHUNK_FILES), job()):
         print("done", flush=True)
 """
 

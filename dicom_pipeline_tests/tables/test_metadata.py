@@ -12,12 +12,12 @@ from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.listing import files_batch, files_batches
+from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, RowObserver, stage_metadata
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline.tables.staging import Staging
-from dicom_pipeline_tests.tables.made_rows import DATE, TENANT, job, write_dicom
+from dicom_pipeline_tests.tables.made_rows import DATE, TENANT, job, listed, write_dicom
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ class Day:
     def stage(
         self, date: dt.date = DATE, files: list[FileEntry] | None = None, observers: Sequence[RowObserver] = ()
     ) -> MetadataSummary:
-        listed = list(LocalStore(self.root).walk("")) if files is None else files
+        files = list(LocalStore(self.root).walk("")) if files is None else files
         labels = {"run_id": "r1"}
         return stage_metadata(
-            self.staging, TENANT, date, files_batches(listed, 100), self._extractor, job(self.root), labels, observers
+            self.staging, TENANT, date, listed(files), self._extractor, job(self.root), labels, observers
         )
 
     def rows(self) -> list[dict[str, Any]]:
