@@ -79,8 +79,8 @@ def write_dicom(path: Path, sop_uid: str = "1.2.3.4.5", **values: object) -> Non
 class MadeUpReader:
     """Reads nothing: what becomes of a file is told by its name.
 
-    ``kill``, ``hang`` and (for a moment) ``nap`` do it to the worker, ``kill-once`` and ``kill-twice`` as often, counting in ``scratch``,
-    ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name is the SOP Instance UID
+    ``kill``, ``hang`` and (for a moment) ``nap`` do it to the worker, ``kill-once`` and ``kill-twice`` as often,
+    counting in ``scratch``, ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name is the SOP Instance UID
     of an accepted file.
     """
 

@@ -195,7 +195,8 @@ from dicom_pipeline_tests.tables.made_rows import MadeUpReader, entry, job, list
 
 assert __name__ == "__main__", "a worker ran the main script"
 with Extractor(MadeUpReader(), workers=2) as extractor:
-    for batch in list(extractor.extract(listed((entry(str(number)) for number in range(2 * CHUNK_FILES)), CHUNK_FILES), job()))[:1]:
+    files = listed((entry(str(number)) for number in range(2 * CHUNK_FILES)), CHUNK_FILES)
+    for batch in list(extractor.extract(files, job()))[:1]:
         print(*(process.pid for process in multiprocessing.active_children()), flush=True)
     for batch in extractor.extract(listed((entry(name) for name in sys.argv[1:]), CHUNK_FILES), job()):
         print("done", flush=True)
