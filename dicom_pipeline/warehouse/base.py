@@ -135,18 +135,14 @@ class Warehouse(Protocol):
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""
 
-    def instances_in_several_places(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
+    def instances_in_several_places(self, tenant_id: str) -> Conflict:
         """Return how many SOP instances the tenant has under several dates, studies or series.
 
-        Each hash is that of a series with such an instance. With a date only its instances are looked for, wherever
-        else they are: that takes as long for few dates as for many.
+        Each hash is that of a series with such an instance.
         """
 
-    def studies_of_several_patients(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
-        """Return how many studies of the tenant have images of several Patient IDs, with their hashes.
-
-        With a date only its studies are looked for, with their images of all dates.
-        """
+    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
+        """Return how many studies of the tenant have images of several Patient IDs, with their hashes."""
 
     def close(self) -> None:
         """Give up connections; the object may be used again afterwards."""

@@ -80,8 +80,8 @@ class MadeUpReader:
     """Reads nothing: what becomes of a file is told by its name.
 
     ``kill``, ``hang`` and (for a moment) ``nap`` do it to the worker, ``kill-once`` and ``kill-twice`` as often,
-    counting in ``scratch``, ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name is the SOP Instance UID
-    of an accepted file.
+    counting in ``scratch``, ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name
+    is the SOP Instance UID of an accepted file.
     """
 
     scratch: str = ""

@@ -107,15 +107,15 @@ class PostgresWarehouse:
         with translated("counting series and instances"):
             return read.overview(self._connection(), tenant_id)
 
-    def instances_in_several_places(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
+    def instances_in_several_places(self, tenant_id: str) -> Conflict:
         """Return how many SOP instances stand under several dates, studies or series, with hashes of the series."""
         with translated("looking for instances in several places"):
-            return conflicts.instances_in_several_places(self._connection(), tenant_id, date)
+            return conflicts.instances_in_several_places(self._connection(), tenant_id)
 
-    def studies_of_several_patients(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
+    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
         """Return how many studies have images of several Patient IDs, with their hashes."""
         with translated("looking for studies of several patients"):
-            return conflicts.studies_of_several_patients(self._connection(), tenant_id, date)
+            return conflicts.studies_of_several_patients(self._connection(), tenant_id)
 
     def close(self) -> None:
         """Give up all connections; the next call makes others."""
