@@ -78,7 +78,7 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
     assets = [load, overview]
     # The load evaluates its checks itself, date by date; announced ones would cost Dagster as much again as the date.
     dates = dg.AssetSelection.assets(load).without_checks()
-    # The checks over all dates look at every image: each date's own, which the load makes, are enough from day to day.
+    # The checks over all dates look at every image, which the overview doesn't.
     overall = dg.AssetSelection.assets(overview).without_checks()
     conflicts = dg.AssetSelection.checks_for_assets(overview)
     jobs = [

@@ -20,6 +20,7 @@ from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseErr
 from dicom_pipeline.orchestration.dates import DateOutcome
 from dicom_pipeline.orchestration.definitions import (
     build_definitions,
+    conflicts_job_name,
     index_job_name,
     load_job_name,
     overview_job_name,
@@ -89,11 +90,21 @@ def load_archive(
         _refuse_far_dates(jobs, dates)
         for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
-        if not _run(jobs, instance, overview_job_name(archive), {}):
-            progress.note("the overview could not be drawn and checked; its run in the UI says why")
+        _look_over_all(jobs, instance, whole=first is None and last is None)
         report.rows = _rows_now(report, warehouse)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _look_over_all(jobs: "_Jobs", instance: dg.DagsterInstance, *, whole: bool) -> None:
+    """Draw the overview, and after a load of the whole archive look for conflicts over all dates.
+
+    That look groups over every image: little beside reading the archive, but not beside a date.
+    """
+    if not _run(jobs, instance, overview_job_name(jobs.archive), {}):
+        jobs.progress.note("the overview could not be drawn; its run in the UI says why")
+    if whole and not _run(jobs, instance, conflicts_job_name(jobs.archive), {}):
+        jobs.progress.note("conflicts over all dates could not be looked for; the run in the UI says why")
 
 
 def warehouse_manager(settings: Settings) -> WarehouseIOManager:
