@@ -154,9 +154,10 @@ def test_only_the_first_run_of_a_process_has_its_database_made_by_alembic(
 ) -> None:
     own, run_id = _own(tmp_path), entries[0].run_id
     assert own.get_logs_for_run("an earlier run") == []
-    monkeypatch.delattr(SqliteEventLogStorage, "_initdb")
-    own.store_event(entries[0])
-    assert own.get_logs_for_run(run_id) == entries[:1]
+    with monkeypatch.context() as without:
+        without.delattr(SqliteEventLogStorage, "_initdb")
+        own.store_event(entries[0])
+        assert own.get_logs_for_run(run_id) == entries[:1]
     assert _dagsters(tmp_path).get_logs_for_run(run_id) == entries[:1]
 
 
