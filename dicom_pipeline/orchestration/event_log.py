@@ -1,7 +1,8 @@
 """Dagster's event log in SQLite, with databases that stay open and all events of a date in one commit.
 
 Scope: how events reach the disk. Named in the ``dagster.yaml`` of a home (``instance.py``). Files, tables and rows are
-those of Dagster's own storage; each reads what the other wrote.
+those of Dagster's own storage; each reads what the other wrote. This leans on Dagster's internals, which is why
+``pyproject.toml`` holds Dagster to one minor version.
 
 Dagster's storage opens, syncs and closes two databases for every event and compiles its statements anew. A date has
 some twenty events: that took longer than the date itself.

@@ -149,6 +149,18 @@ def test_who_follows_a_run_sees_events_while_the_database_stays_open(
     assert len(calls) == 2
 
 
+def test_only_the_first_run_of_a_process_has_its_database_made_by_alembic(
+    tmp_path: Path, entries: list[EventLogEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, run_id = _own(tmp_path), entries[0].run_id
+    assert own.get_logs_for_run("an earlier run") == []
+    with monkeypatch.context() as without:
+        without.delattr(SqliteEventLogStorage, "_initdb")
+        own.store_event(entries[0])
+        assert own.get_logs_for_run(run_id) == entries[:1]
+    assert _dagsters(tmp_path).get_logs_for_run(run_id) == entries[:1]
+
+
 def test_a_date_costs_two_commits(loader: Loader) -> None:
     commits: list[str] = []
     sqlalchemy.event.listen(sqlalchemy.Engine, "commit", lambda connection: commits.append(str(connection.engine.url)))

@@ -13,6 +13,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from dicom_pipeline.archive.layouts import DateDirectories
 from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseUnavailable
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.instance import open_instance
@@ -274,6 +275,9 @@ def test_a_killed_load_is_simply_run_again(loader: Loader, dates_before: int, tm
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()
+    with open_instance(loader.settings.dagster_home) as instance:
+        done = instance.get_materialized_partitions(dg.AssetKey(["default", "dicom_reject"]))
+    assert {f"{date}" for date in days("2024-01-01", dates_before)} <= done
     report = loader()
     assert report.as_json()["dates"] == {"total": 6, "loaded": 6, "failed": []}
     killed = loader.content()
@@ -333,3 +337,17 @@ def test_a_warehouse_lost_on_the_way_still_leaves_a_report(loader: Loader, monke
     report = loader().as_json()
     assert report["dates"]["failed"] == ["2024-01-01"]
     assert set(report["rows"].values()) == {None}
+
+
+def test_a_load_lists_the_dates_and_prepares_the_tables_once(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.archive.fill([dt.date(2024, 1, 1), dt.date(2024, 3, 1), dt.date(2024, 5, 1)], 1)
+    calls: list[str] = []
+
+    def noted(owner: type, name: str) -> None:
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given: calls.append(name) or real(*given))
+
+    noted(DateDirectories, "dates")
+    noted(PostgresWarehouse, "prepare")
+    assert loader().as_json()["dates"]["loaded"] == 3
+    assert sorted(calls) == ["dates", "prepare"]
