@@ -6,15 +6,16 @@ before it staged, and can be run again alone; in one go, what extraction saw of 
 """
 
 import datetime as dt
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from dicom_pipeline import __version__
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
-from dicom_pipeline.errors import StagingError
+from dicom_pipeline.errors import PipelineError, StagingError
 from dicom_pipeline.orchestration.observed import DateObserver, KnownDate
 from dicom_pipeline.orchestration.sources import DateSource
 from dicom_pipeline.quality.findings import Findings
@@ -82,6 +83,7 @@ class DateLoader:
     clock: dt.datetime
     reject_limit: float
     _known: dict[dt.date, KnownDate] = field(default_factory=dict, repr=False)
+    _given_up: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def tenant(self) -> str:
@@ -114,11 +116,25 @@ class DateLoader:
         )
         labels = {"code_version": __version__, "run_id": self.run_id}
         observer = self._observer(date)
-        self._known.clear()
-        listed = self.staging.read(self.tenant, FILES_ASSET, date)
+        listed = self._until_given_up(self.staging.read(self.tenant, FILES_ASSET, date))
         summary = stage_metadata(self.staging, self.tenant, date, listed, self.extractor, job, labels, [observer])
         self._known[date] = observer.known()
         return summary
+
+    def _until_given_up(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if self._given_up.is_set():
+                raise PipelineError("the run ended before this date was read")
+            yield batch
+
+    def give_up(self) -> None:
+        """Have an extraction that goes on in another thread end soon; nothing is extracted any more."""
+        self._given_up.set()
+        self.extractor.close()
+
+    def forget(self, date: dt.date) -> None:
+        """Give up what is remembered of a date between its steps."""
+        self._known.pop(date, None)
 
     def _observer(self, date: dt.date) -> DateObserver:
         facts = DateFacts(
@@ -136,7 +152,6 @@ class DateLoader:
             observer = self._observer(date)
             for batch in self._metadata(date):
                 observer.observe(batch)
-            self._known.clear()
             self._known[date] = observer.known()
         return self._known[date]
 

@@ -1,6 +1,4 @@
-"""Checks that look beyond a date: those of each date that is loaded, and those of all dates."""
-
-import datetime as dt
+"""Checks that look over all dates."""
 
 import dagster as dg
 import pytest
@@ -17,46 +15,29 @@ from dicom_pipeline_tests.orchestration.small_archive import days
 NAMES = {check.name for check in STANDING_CHECKS}
 
 
-def latest(loader: Loader, *asset: str, partition: str | None = None) -> dict[str, dg.AssetCheckEvaluation]:
-    """Return the last evaluation of each check of conflicts, as the UI shows it with the asset."""
-    keys = [dg.AssetCheckKey(dg.AssetKey(["default", *asset]), name) for name in sorted(NAMES)]
+def latest(loader: Loader) -> dict[str, dg.AssetCheckEvaluation]:
+    """Return the last evaluation of each check, as the UI shows it with the overview."""
+    keys = [dg.AssetCheckKey(dg.AssetKey(["default", "archive_overview"]), name) for name in sorted(NAMES)]
     with open_instance(loader.settings.dagster_home) as instance:
         found = {}
         for key in keys:
-            for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=20):
-                evaluation = record.event.dagster_event.asset_check_evaluation_data
-                if evaluation.partition == partition:
-                    found.setdefault(key.name, evaluation)
+            for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=1):
+                found[key.name] = record.event.dagster_event.asset_check_evaluation_data
         return found
 
 
-def look_over_all_dates(loader: Loader) -> None:
-    archive = Archive(root=str(loader.archive.root))
-    job = build_definitions(loader.settings.with_archive(archive)).resolve_job_def(conflicts_job_name(archive))
-    with open_instance(loader.settings.dagster_home) as instance:
-        assert job.execute_in_process(instance=instance).success
-
-
-@pytest.mark.parametrize("over_all_dates", [False, True], ids=["of the date", "of all dates"])
-def test_a_conflict_with_another_date_is_found_and_only_warns(loader: Loader, over_all_dates: bool) -> None:
+def test_a_load_of_the_whole_archive_ends_with_a_look_over_all_dates_which_only_warns(loader: Loader) -> None:
     first, second = days("2024-01-01", 2)
-
-    def evaluations(date: dt.date) -> dict[str, dg.AssetCheckEvaluation]:
-        if not over_all_dates:
-            return latest(loader, "dicom_image_meta", partition=date.isoformat())
-        look_over_all_dates(loader)
-        return latest(loader, "archive_overview")
-
     loader.archive.add(first, SOPInstanceUID="1.2.77")
     loader()
-    before = evaluations(first)
+    before = latest(loader)
     assert before.keys() == NAMES
     assert all(evaluation.passed for evaluation in before.values())
     loader.archive.add(second, SOPInstanceUID="1.2.77", StudyInstanceUID=f"1.2.{first:%Y%m%d}", PatientID="MRN-OTHER")
-    report = loader(second, second)
+    report = loader()
     assert report.failed == []
-    assert not any("overview" in note for note in loader.progress.notes)
-    after = evaluations(second)
+    assert not any("conflicts" in note for note in loader.progress.notes)
+    after = latest(loader)
     for name in NAMES:
         assert not after[name].passed
         assert after[name].severity is dg.AssetCheckSeverity.WARN
@@ -67,10 +48,11 @@ def test_a_conflict_with_another_date_is_found_and_only_warns(loader: Loader, ov
     assert "MRN-OTHER" not in str(after)
 
 
-def test_a_load_does_not_look_over_all_dates(loader: Loader) -> None:
-    loader.archive.fill(days("2024-01-01", 1))
-    loader()
-    assert latest(loader, "archive_overview") == {}
+def test_a_load_of_a_range_does_not_look_over_all_dates(loader: Loader) -> None:
+    [date] = days("2024-01-01", 1)
+    loader.archive.fill([date])
+    loader(date, date)
+    assert latest(loader) == {}
 
 
 def test_a_check_that_cannot_look_tells_no_text_of_others(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
