@@ -46,7 +46,11 @@ class DatesAhead:
     def list_files(self, date: dt.date) -> Listing:
         """Return the listing of the date, as ``DateLoader.list_files`` does; the date after it begins meanwhile."""
         self._begin_next()
-        return self._under_way[date].listing.result()
+        try:
+            return self._under_way[date].listing.result()
+        except Exception:
+            del self._under_way[date]
+            raise
 
     def extract(self, date: dt.date) -> MetadataSummary:
         """Return what extraction amounts to, as ``DateLoader.extract`` does."""

@@ -10,12 +10,15 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import dagster as dg
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
+from dicom_pipeline.orchestration.ahead import DatesAhead
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import told, told_without_values
@@ -69,16 +72,17 @@ def load_assets(
             )
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
         failed: list[str] = []
-        for key in context.partition_keys:
-            outcome = DateOutcome(date_of(key))
-            events = list(_date_events(loader, outcome, stages))
-            with stored_together(context.instance):
-                yield from events
-            if outcome.error is not None:
-                failed.append(key)
-                context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
-            if observer is not None:
-                observer(outcome)
+        with _beginning(loader, [date_of(key) for key in context.partition_keys], stages) as beginning:
+            for key in context.partition_keys:
+                outcome = DateOutcome(date_of(key))
+                events = list(_date_events(loader, beginning, outcome, stages))
+                with stored_together(context.instance):
+                    yield from events
+                if outcome.error is not None:
+                    failed.append(key)
+                    context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
+                if observer is not None:
+                    observer(outcome)
         if failed:
             total = len(context.partition_keys)
             raise dg.Failure(f"{len(failed)} of {total} dates failed: {', '.join(failed)}", allow_retries=False)
@@ -114,17 +118,33 @@ class _Stages:
         )
 
 
-def _date_events(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> Iterator[DateEvent]:
+_Beginning: TypeAlias = DatesAhead | DateLoader
+"""Who lists and extracts a date."""
+
+
+def _beginning(loader: DateLoader, dates: list[dt.date], stages: _Stages) -> AbstractContextManager[_Beginning]:
+    """Return who lists and extracts the dates of a run: ahead of the other steps, if there is something to go ahead."""
+    if len(dates) > 1 and stages.listing and stages.extraction:
+        return DatesAhead(loader, dates)
+    return nullcontext(loader)
+
+
+def _date_events(
+    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages
+) -> Iterator[DateEvent]:
     """Take one date as far as it goes; its error ends up in the outcome, never in an exception."""
     started = time.monotonic()
     try:
-        yield from _date_steps(loader, outcome, stages)
+        yield from _date_steps(loader, beginning, outcome, stages)
     except Exception as error:
         outcome.error = told(error)
+    loader.forget(outcome.date)
     outcome.seconds = time.monotonic() - started
 
 
-def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> Iterator[DateEvent]:
+def _date_steps(
+    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages
+) -> Iterator[DateEvent]:
     date, key = outcome.date, key_of(outcome.date)
 
     def materialized(name: str, values: metadata.MetadataValues, version: str | None = None) -> dg.AssetMaterialization:
@@ -132,11 +152,11 @@ def _date_steps(loader: DateLoader, outcome: DateOutcome, stages: _Stages) -> It
         return dg.AssetMaterialization(asset_key(loader.archive, name), partition=key, metadata=values, tags=tags)
 
     if stages.listing:
-        outcome.listing = loader.list_files(date)
+        outcome.listing = beginning.list_files(date)
         values = metadata.listing_metadata(outcome.listing)
         yield materialized(FILES_ASSET, values, outcome.listing.fingerprint)
     if stages.extraction:
-        outcome.metadata = loader.extract(date)
+        outcome.metadata = beginning.extract(date)
         yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata))
     if stages.check:
         outcome.findings += loader.check(date)
