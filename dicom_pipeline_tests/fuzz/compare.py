@@ -7,16 +7,17 @@ file it is; nothing is judged here.
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.dicom.header import Header, HeaderError
 from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 from dicom_pipeline.dicom.records import OnInvalidValue
-from dicom_pipeline.dicom.scanner.compiled import CompiledScanner
-from dicom_pipeline.dicom.scanner.noted import Status
+from dicom_pipeline.dicom.scanner.files import Scanner
+from dicom_pipeline.dicom.scanner.noted import Noted, Status
 from dicom_pipeline.dicom.scanner.pure import PureScanner
 from dicom_pipeline.dicom.source import Moment, OutOfTime
 from dicom_pipeline.tables.listing import files_batch
@@ -25,6 +26,23 @@ from dicom_pipeline.tables.scanned import ScanReader
 
 SECONDS = 1.0
 CLOCK = datetime(2024, 5, 6, 7, 8, 9, 101112)  # noqa: DTZ001 - UTC without a zone, as the tables store it
+
+
+class BytesScanner(Scanner, Protocol):
+    """A scanner that also takes whole files in memory, as both do."""
+
+    def scan_bytes(self, files: list[bytes]) -> Noted:
+        """Walk over files as if they had been read."""
+
+
+def all_scanners() -> dict[str, BytesScanner]:
+    """Return each scanner there is by name; the compiled one only where it could be compiled."""
+    scanners: dict[str, BytesScanner] = {"pure": PureScanner()}
+    with suppress(ImportError):
+        from dicom_pipeline.dicom.scanner.compiled import CompiledScanner
+
+        scanners["compiled"] = CompiledScanner()
+    return scanners
 
 
 class Difference(NamedTuple):
@@ -46,7 +64,7 @@ class Comparer:
     """Both scanners, and the measure of them."""
 
     def __init__(self) -> None:
-        self._scanners = {"compiled": CompiledScanner(), "pure": PureScanner()}
+        self._scanners = all_scanners()
         self._careful = PydicomReader(SECONDS, Moment)
 
     def notes(self, files: list[bytes]) -> Comparison:
