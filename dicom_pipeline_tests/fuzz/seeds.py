@@ -57,10 +57,10 @@ def seeds(random: Random, made_up: int) -> list[Seed]:
     """Return every real file and some made up ones; what is no DICOM file at all is left out."""
     files = [(path.name, path.read_bytes()[: 4 * _LARGEST]) for path in real_paths()]
     files += [(f"made up {number}", made_up_file(random)) for number in range(made_up)]
-    return [seed for name, data in files for seed in _traced(name, data)]
+    return [seed for name, data in files for seed in traced(name, data)]
 
 
-def _traced(name: str, data: bytes) -> Iterator[Seed]:
+def traced(name: str, data: bytes) -> Iterator[Seed]:
     """Yield the file, cut behind its header, if the careful walk finds anything in it."""
     source = FileSource(io.BytesIO(data), len(data))
     try:
