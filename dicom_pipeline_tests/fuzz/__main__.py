@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from dicom_pipeline.dicom.records import OnInvalidValue
-from dicom_pipeline_tests.fuzz.compare import Comparer, Comparison
+from dicom_pipeline_tests.fuzz.compare import Comparer, Comparison, all_scanners
 from dicom_pipeline_tests.fuzz.generate import made_up_file
 from dicom_pipeline_tests.fuzz.mutate import Mutant, mutant
 from dicom_pipeline_tests.fuzz.seeds import Seed, seeds
@@ -29,7 +29,8 @@ _REPORT_SECONDS = 30.0
 def main() -> int:
     """Fuzz until the time is over; return 1 if there was any difference."""
     options = _options()
-    say(f"seed {options.seed}, {options.minutes} minutes; offending files go to {options.keep}")
+    scanners = " and ".join(all_scanners())
+    say(f"seed {options.seed}, {options.minutes} minutes, {scanners}; files that differ go to {options.keep}")
     fuzzer = _Fuzzer(options.seed, options.keep)
     end = time.monotonic() + 60 * options.minutes
     told = time.monotonic()
