@@ -68,7 +68,8 @@ def test_small_deflated_files_are_taken(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", HEADER_BYTES)
 def test_headers_are_inflated_in_two_steps(name: str, tmp_path: Path, step: int) -> None:
     files = []
-    for count in range(step - 120, step + 40, 7):
+    # The filler ends around the step, once exactly with it: there the data set only seems to end.
+    for count in range(step - 120, step + 40, 6):
         filler = element(0x0011_1001, "OB", noise(count - len(START)))
         files.append(deflated_file(START + filler + text(SERIES_UID, "UI", "1.2.3.4")))
     headers = check(name, tmp_path, files)
