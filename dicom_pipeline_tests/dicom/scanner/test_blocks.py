@@ -1,9 +1,12 @@
 """Headers and values at the end of the first block, across it, and far behind it."""
 
+from pathlib import Path
+
 import pytest
 
 from dicom_pipeline.dicom.element_header import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Encoding
 from dicom_pipeline.dicom.source import BLOCK_SIZE
+from dicom_pipeline_tests.dicom.scanner.batches import scanned, scanner_names
 from dicom_pipeline_tests.dicom.scanner.test_walk import START, every_layout, in_layout
 from dicom_pipeline_tests.dicom.scanner.walks import Walker
 from dicom_pipeline_tests.dicom.streams import (
@@ -17,6 +20,7 @@ from dicom_pipeline_tests.dicom.streams import (
     element,
     file_meta,
     item,
+    read,
     sequence,
     text,
 )
@@ -39,6 +43,19 @@ def test_an_element_may_lie_anywhere_around_the_end_of_a_block(walker: Walker, e
         data = up_to(position, encoding) + text(PATIENT_ID, "LO", "PATIENT 1", encoding) + later
         found = walker.taken_values(data)
         assert (found[PATIENT_ID], found[SERIES_UID]) == (b"PATIENT 1 ", b"1.2.3.4\0")
+
+
+@every_layout
+@pytest.mark.parametrize("name", scanner_names())
+def test_files_on_disk_are_fetched_block_by_block(tmp_path: Path, name: str, encoding: Encoding) -> None:
+    files = []
+    for block in (1, 2, 3):
+        decoy = sequence(0x0010_0001, item(text(PATIENT_ID, "LO", "decoy", encoding), encoding), encoding=encoding)
+        ends = (text(SERIES_UID, "UI", "1.2.3.4", encoding), element(PIXEL_DATA, "OW", b"", encoding), b"")
+        for position in range(block * BLOCK_SIZE - 60, block * BLOCK_SIZE + 5):
+            start = up_to(position, encoding) + decoy * (position % 2)
+            files.append(start + text(PATIENT_ID, "LO", "PATIENT 1", encoding) + ends[position % 3])
+    assert scanned(name, tmp_path, files) == [read(data) for data in files]
 
 
 @every_layout

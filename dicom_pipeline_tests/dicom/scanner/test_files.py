@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -187,17 +189,23 @@ print(takes(name, files))
 """
 
 
-def test_files_that_may_not_be_read_are_left(name: str, tmp_path: Path) -> None:
-    (tmp_path / "shut").mkdir()
+@pytest.fixture
+def open_tree() -> Iterator[Path]:
+    """A directory that every user may enter; pytest's own is closed to all but the user who runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_files_that_may_not_be_read_are_left(name: str, open_tree: Path) -> None:
+    (open_tree / "shut").mkdir()
     for path in ("a", "closed", "shut/a"):
-        (tmp_path / path).write_bytes(ORDINARY)
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o755)
-    (tmp_path / "closed").chmod(0)
-    (tmp_path / "shut").chmod(0)
-    command = [sys.executable, "-c", UNREADABLE, name, str(tmp_path)]
+        (open_tree / path).write_bytes(ORDINARY)
+    (open_tree / "closed").chmod(0)
+    (open_tree / "shut").chmod(0)
+    command = [sys.executable, "-c", UNREADABLE, name, str(open_tree)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
-    (tmp_path / "shut").chmod(0o755)
+    (open_tree / "shut").chmod(0o755)
     assert (done.stdout, done.stderr) == ("[True, False, False]\n", "")
 
 
@@ -226,6 +234,22 @@ def test_a_file_that_is_written_to_meanwhile_is_left(name: str, tmp_path: Path) 
         writer.join()
     assert all(header is None or values(header)[PATIENT_ID] == before for header in taken)
     assert None in taken, "nobody wrote while the file was read"
+
+
+def test_a_file_that_is_written_to_while_its_first_block_is_read_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(ORDINARY)
+    files = listed(tmp_path, b"a")
+    right = os.preadv
+
+    def read_and_touch(handle: int, buffers: list[memoryview], offset: int) -> int:
+        count = right(handle, buffers, offset)
+        os.utime(handle, ns=(0, LISTED_AT))
+        return count
+
+    monkeypatch.setattr(os, "preadv", read_and_touch)
+    assert takes("pure", files) == [False]
 
 
 def _write(path: Path, offset: int, data: bytes) -> None:

@@ -111,6 +111,8 @@ def test_delimiters_close_what_is_open(walker: Walker) -> None:
         OPEN + ITEM + INSIDE,
         OPEN,
         OPEN + INSIDE + END_SEQUENCE,
+        OPEN + INSIDE + END_ITEM,
+        OPEN + INSIDE + END_ITEM + END_SEQUENCE,
         OPEN + ITEM + ITEM + INSIDE + END_ITEM + END_ITEM + END_SEQUENCE,
         OPEN + ITEM + INSIDE + INSIDE + END_ITEM + END_SEQUENCE,
         OPEN + ITEM + text(0x0008_103E, "LO", "x") + text(MODALITY, "CS", "MR") + END_ITEM + END_SEQUENCE,
