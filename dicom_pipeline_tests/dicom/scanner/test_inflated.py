@@ -1,28 +1,35 @@
 """Deflated data sets (PS3.5 A.5): inflated within bounds, in the careful reader's steps."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import BinaryIO
 
 import pytest
 
+from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.header import Header, HeaderError
 from dicom_pipeline.dicom.scanner.inflated import HEADER_BYTES
-from dicom_pipeline_tests.dicom.scanner.batches import scanned, scanner_names
+from dicom_pipeline_tests.dicom.scanner.batches import batch_of, scan, scanned, scanner_names
 from dicom_pipeline_tests.dicom.streams import (
     DEFLATED_UID,
     PATIENT_ID,
     PIXEL_DATA,
+    PREAMBLE,
     SERIES_UID,
     SOP_UID,
     deflate,
     dicom_file,
     element,
+    file_meta,
     plain_data_set,
     plain_values,
     read,
     text,
     values,
 )
+from dicom_pipeline_tests.fuzz.compare import write_files
 
 START = text(SOP_UID, "UI", "1.2.3") + text(PATIENT_ID, "LO", "ID 1")
 
@@ -106,6 +113,39 @@ def test_a_stream_that_looks_like_an_element_is_left(name: str, tmp_path: Path) 
     assert deflate(START)[1] == 0x60, "a group of overlays"
     assert check(name, tmp_path, [file]) == [None]
     assert careful(file) is not None
+
+
+def test_a_data_set_where_file_meta_says_that_it_ends_goes_before_a_deflated_one(name: str, tmp_path: Path) -> None:
+    packed, meta = deflate(plain_data_set()), file_meta(DEFLATED_UID)
+    stated = file_meta(DEFLATED_UID, group_length=len(meta) - 12 + len(packed))
+    plain = text(SOP_UID, "UI", "1.2.9") + text(PATIENT_ID, "LO", "ID 9")
+    files = [PREAMBLE + b"DICM" + head + packed + plain for head in (stated, meta)]
+    headers = check(name, tmp_path, files)
+    assert headers[0] is None
+    assert headers[1] is not None
+    assert values(read(files[0]))[PATIENT_ID] == b"ID 9"
+
+
+def test_a_file_that_is_written_to_before_it_is_inflated_is_left(name: str, tmp_path: Path) -> None:
+    files = batch_of(tmp_path, write_files(tmp_path, [deflated_file(plain_data_set())]))
+    store = TouchingStore(tmp_path, opened={"compiled": 1, "pure": 2}[name])
+    assert scan(name, replace(files, store=store)) == [None]
+    assert store.left == 0
+
+
+class TouchingStore(LocalStore):
+    """A store whose file somebody touches when it has been opened so many times."""
+
+    def __init__(self, root: Path, opened: int) -> None:
+        super().__init__(root)
+        self.left = opened
+
+    def open(self, path: str) -> BinaryIO:
+        stream = super().open(path)
+        self.left -= 1
+        if self.left == 0:
+            os.utime(stream.fileno(), ns=(0, 1))
+        return stream
 
 
 def test_a_bomb_costs_no_more_than_the_last_step(name: str, tmp_path: Path) -> None:
