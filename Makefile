@@ -17,7 +17,7 @@ WORKERS ?= logical
 # Dagster starts several interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env run ui test lint types imports unit docs format clean purge
+.PHONY: help env run ui test lint types imports unit fuzz docs format clean purge
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -45,6 +45,9 @@ imports: env ## Which folder may import which
 
 unit: env ## The tests
 	$(BIN)/pytest -n $(WORKERS)
+
+fuzz: env ## Damaged files through every reader, for MINUTES=3; SEED=... does it again
+	$(BIN)/python -m dicom_pipeline_tests.fuzz --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
 
 format: env ## Put the code into the house's format
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""What all tests share: the corpus, and a fast place for temporary files."""
+"""What all tests share: the corpus, a fast place for temporary files, and how thorough hypothesis may be."""
 
 import os
 import shutil
@@ -6,6 +6,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("thorough", max_examples=100 * settings.default.max_examples)
 
 _MEMORY = Path("/dev/shm")
 _ENOUGH_BYTES = 4 << 30

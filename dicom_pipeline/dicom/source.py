@@ -162,7 +162,7 @@ class InflatedSource:
 
     def _inflate(self) -> None:
         compressed = self._pending or self._fetch()
-        room = min(BLOCK_SIZE * 4, MAX_INFLATED_BYTES - len(self._bytes))
+        room = min(BLOCK_SIZE, MAX_INFLATED_BYTES - len(self._bytes))
         try:
             piece = self._inflater.decompress(compressed, room)
         except zlib.error:

@@ -336,7 +336,7 @@ cdef class Scan:
                 return position if some and self.tag >> 16 != 0 else -1
             if self.length == UNDEFINED or self.length > self.size - self.value or (some and not self._is_known()):
                 return -1
-            if self.tag == self.slots[0] and not self._note(number, 0):
+            if self.tag == self.slots[0] and (self.vr == 0x5351 or not self._note(number, 0)):
                 return -1
             if self.tag == 0x00020000 and self.length == 4:
                 self.stated_end = self.value + 4 + self._stated_length()

@@ -25,7 +25,10 @@ class CompiledScanner:
     def scan(self, files: FileBatch) -> Noted:
         """See ``Scanner``."""
         noted = empty_noted(len(files), np.empty(len(files) * VALUE_BYTES, np.uint8))
-        root = os.open(files.store.inside_prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            root = os.open(files.store.inside_prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return noted  # the careful reader says of each file why it cannot be read
         try:
             self._note_into(noted)
             self._scan.read_files(root, files.store.inside_prefix, files.paths, files.ends, files.sizes, files.modified)

@@ -5,12 +5,11 @@ data set is deflated indeed is for the walk over the File Meta Information to sa
 """
 
 import os
-import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from dicom_pipeline.dicom.scanner.files import FileBatch
-from dicom_pipeline.dicom.source import BLOCK_SIZE
+from dicom_pipeline.dicom.source import FileSource, InflatedSource
 
 HEADER_BYTES = (16 * 1024, 128 * 1024)
 """Inflated bytes in which the header of most files ends, and of nearly all."""
@@ -26,32 +25,26 @@ class Inflated(NamedTuple):
 def inflate_data_set(files: FileBatch, file: int, offset: int) -> Iterator[Inflated]:
     """Yield the inflated data set of a file, first as much as most headers take, then more.
 
-    Nothing is yielded of a file that has changed or cannot be read, or whose data set does not inflate.
+    Nothing is yielded of a file that has changed or cannot be read; little of a stream that breaks off.
 
     Args:
         files: The batch.
         file: Number of the file in it.
         offset: Where in the file the deflated data set begins.
     """
-    for most in HEADER_BYTES:
-        try:
-            inflated = _inflate(_deflated(files, file, offset, most), most)
-        except (OSError, zlib.error):
-            return
-        yield inflated
-        if inflated.whole:
-            return
-
-
-def _deflated(files: FileBatch, file: int, offset: int, length: int) -> bytes:
-    """Return deflated bytes, of which no more than ``length`` can be needed; none if the file has changed."""
-    with files.store.open(files.path(file)) as stream:
-        data = os.pread(stream.fileno(), max(length, BLOCK_SIZE), offset)
-        found = os.fstat(stream.fileno())
-    return data if (found.st_size, found.st_mtime_ns) == (files.sizes[file], files.modified[file]) else b""
-
-
-def _inflate(data: bytes, most: int) -> Inflated:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(data, most)
-    return Inflated(inflated, inflater.eof)
+    size, modified = int(files.sizes[file]), int(files.modified[file])
+    try:
+        with files.store.open(files.path(file)) as stream:
+            # The careful reader's steps: one that breaks the stream gives nothing of what it would have inflated.
+            source = InflatedSource(FileSource(stream, size), offset)
+            for most in HEADER_BYTES:
+                data = source.read(0, most)
+                found = os.fstat(stream.fileno())
+                if (found.st_size, found.st_mtime_ns) != (size, modified):
+                    return
+                inflated = Inflated(data, source.complete and len(data) < most)
+                yield inflated
+                if inflated.whole:
+                    return
+    except OSError:
+        return
