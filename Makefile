@@ -37,7 +37,7 @@ lint: env ## Style and formatting
 	$(BIN)/ruff format --check .
 
 types: env ## Static types
-	$(BIN)/mypy dicom_pipeline docs/generate.py
+	$(BIN)/mypy dicom_pipeline docs/generate.py benchmarks
 
 imports: env ## Which folder may import which
 	$(BIN)/lint-imports
