@@ -49,7 +49,41 @@ def _extraction(run: Run) -> None:
     run.keep("extraction", bench_extraction(files, run.sizes.sample, run.sizes.rounds, run.seed))
 
 
-_MEASURE: dict[str, Callable[[Run], None]] = {"extraction": _extraction}
+def _loading(run: Run) -> None:
+    from benchmarks.loading.bench import bench_loading
+
+    files = run.archive(run.sizes.files, run.sizes.archive_dates)
+    run.keep("loading", bench_loading(files, run.place.root, run.sizes.load_rows, min(run.sizes.rounds, 3)))
+
+
+def _growth(run: Run) -> None:
+    from benchmarks.loading.growth import bench_growth
+
+    files = run.archive(run.sizes.files, run.sizes.archive_dates)
+    run.keep("growth", bench_growth(files, run.place.root, run.sizes.grown_rows, run.sizes.rounds))
+
+
+def _end_to_end(run: Run) -> None:
+    from benchmarks.whole.bench import bench_whole
+
+    sizes = run.sizes
+    files = run.archive(sizes.archive_files, sizes.archive_dates)
+    run.keep("end_to_end", bench_whole(files, run.place.root, sizes.sample, min(sizes.rounds, 3), run.seed))
+
+
+def _memory(run: Run) -> None:
+    from benchmarks.whole.bench import bench_memory
+
+    run.keep("memory", bench_memory(run.archive(run.sizes.archive_files, 1), run.place.root))
+
+
+_MEASURE: dict[str, Callable[[Run], None]] = {
+    "extraction": _extraction,
+    "loading": _loading,
+    "growth": _growth,
+    "end_to_end": _end_to_end,
+    "memory": _memory,
+}
 
 
 @click.group(context_settings={"max_content_width": 100})

@@ -47,14 +47,14 @@ class _Bench:
         self._files = {False: len(everything), True: len(some)}
         for slow, paths in ((False, everything), (True, some)):
             self._listing(slow).write_text("\n".join(paths), encoding="utf-8")
-        _run(OURS, self._listing(True), self._values("reference"))
+        run_peer(OURS, self._listing(True), self._values("reference"))
 
     def measure(self, name: str, number: int) -> dict[str, float]:
         """Return a peer's seconds a file, in a fresh process; in the round that does not count, keep its values."""
         slow = PEERS[name].slow
-        cost = _run(name, self._listing(slow), None)
+        cost = run_peer(name, self._listing(slow))
         if number == 0 and not name.startswith(_WITHOUT_VALUES):
-            _run(name, self._listing(True), self._values(name))
+            run_peer(name, self._listing(True), self._values(name))
         return {key: seconds / self._files[slow] for key, seconds in cost.items()}
 
     def facts(self, name: str) -> dict[str, Any]:
@@ -71,7 +71,12 @@ class _Bench:
         return self._folder / f"{name}.values"
 
 
-def _run(name: str, listing: Path, values: Path | None) -> dict[str, float]:
+def run_peer(name: str, listing: Path, values: Path | None = None) -> dict[str, float]:
+    """Measure one peer in a fresh process and return its seconds; write its values if a path for them is given.
+
+    Raises:
+        Unavailable: It is not installed, or failed.
+    """
     command = [sys.executable, "-m", "benchmarks.extraction.one_round", name, str(listing)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     arguments = [] if values is None else [str(values)]
