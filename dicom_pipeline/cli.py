@@ -35,6 +35,11 @@ _home_option = click.option(
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 _tenant_option = click.option("--tenant", help="Tenant id, the first column of every key.  [default: default]")
+_reader_option = click.option(
+    "--reader",
+    type=click.Choice(["auto", "pure", "pydicom"]),
+    help="Scan headers and read odd ones with care, likewise without compiled code, or all with care.  [default: auto]",
+)
 _policy_option = click.option(
     "--on-invalid-value",
     type=click.Choice(["reject", "null"]),
@@ -112,14 +117,14 @@ def load(
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Parquet file to write.")
 @_tenant_option
-@click.option("--reader", type=click.Choice(["auto", "pydicom"]), default="auto", show_default=True)
+@_reader_option
 @_policy_option
 @_json_option
 def extract(
     paths: tuple[Path, ...],
     out: Path,
     tenant: str | None,
-    reader: str,
+    reader: str | None,
     on_invalid_value: str | None,
     as_json: bool,
 ) -> None:
@@ -135,7 +140,7 @@ def extract(
     tenant_id = _tenant(tenant)
     policy = OnInvalidValue(on_invalid_value or "reject")
     with _counter(quiet=as_json) as count:
-        summary = extract_to_file(list(paths), out, tenant=tenant_id, reader=reader, policy=policy, progress=count)
+        summary = extract_to_file(list(paths), out, tenant=tenant_id, reader=reader or "auto", policy=policy, progress=count)
     if as_json:
         click.echo(json.dumps(summary.as_json()))
     else:

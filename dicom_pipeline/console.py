@@ -155,6 +155,7 @@ def _totals(report: dict[str, Any]) -> list[tuple[str, int | float | str]]:
         ("files accepted", files["accepted"]),
         ("files rejected", files["rejected"]),
         *((f"  {reason}", count) for reason, count in files["rejected_by_reason"].items()),
+        *((f"files read by {reader}", count) for reader, count in files["read_by"].items()),
         *((f"rows in {n}", "unknown" if count is None else count) for n, count in report["rows"].items()),
         ("checks passed", checks["passed"]),
         ("checks warned", checks["warned"]),

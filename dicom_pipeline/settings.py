@@ -109,8 +109,9 @@ class Settings(BaseModel):
         staging: Directory of staged Arrow files; None means ``home/staging``.
         archives: The configured archives, tenants all different.
         remembered: The archives loaded from the shell with this home, as ``remember`` wrote them.
-        reader: Which header reader: ``auto`` or ``pydicom``.
-        workers: Processes that read headers; None means one a processor.
+        reader: Which header reader: ``auto``, ``pure`` (``auto`` without compiled code) or ``pydicom``.
+        workers: Processes that read headers with care; None means one a processor.
+        threads: Threads that scan headers; None means two a processor. Each has up to 64 files on their way from a disk.
         reject_limit: Share of refused DICOM files above which the check of a date is an error.
         partitions_per_run: Dates that one Dagster run takes at most.
         allow_schema_evolution: Whether a missing nullable column is added to an existing table.
@@ -123,8 +124,9 @@ class Settings(BaseModel):
     staging: Path | None = None
     archives: tuple[Archive, ...] = ()
     remembered: tuple[Archive, ...] = ()
-    reader: Literal["auto", "pydicom"] = "auto"
+    reader: Literal["auto", "pure", "pydicom"] = "auto"
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
     reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.05
     partitions_per_run: Annotated[int, Field(ge=1, le=1000)] = 30
     allow_schema_evolution: bool = False
@@ -257,6 +259,7 @@ _VARIABLES = {
     "STAGING": "staging",
     "READER": "reader",
     "WORKERS": "workers",
+    "THREADS": "threads",
     "REJECT_LIMIT": "reject_limit",
     "PARTITIONS_PER_RUN": "partitions_per_run",
     "ALLOW_SCHEMA_EVOLUTION": "allow_schema_evolution",

@@ -44,7 +44,8 @@ class LocalStore:
         if not self.root or "\0" in self.root:
             raise ConfigurationError("the archive's path is empty or holds a NUL character: name a directory")
         self._real_root = os.path.realpath(os.fsencode(self.root))
-        self._inside_prefix = self._real_root.rstrip(b"/") + b"/"
+        self.inside_prefix = self._real_root.rstrip(b"/") + b"/"
+        """Real path of the root with a slash behind it: how the real path of everything inside begins."""
 
     def check(self) -> None:
         """Make sure that the root can be listed.
@@ -92,7 +93,7 @@ class LocalStore:
         try:
             if "\0" in path:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            full = self._inside_prefix + os.fsencode(path)
+            full = self.inside_prefix + os.fsencode(path)
             descriptor = os.open(full, _OPEN_FLAGS)
             self._refuse_all_but_own_files(descriptor, full)
             return os.fdopen(descriptor, "rb", buffering=0)
@@ -110,11 +111,11 @@ class LocalStore:
             raise OSError(errno.EACCES, "outside the archive")
 
     def _inside(self, real_path: bytes) -> bool:
-        return real_path == self._real_root or real_path.startswith(self._inside_prefix)
+        return real_path == self._real_root or real_path.startswith(self.inside_prefix)
 
     def _entries(self, start: bytes, names: list[bytes]) -> Iterator[FileEntry]:
         # A stack instead of recursion: no depth of directories can exhaust Python's.
-        seen = {_identity(os.stat(self._inside_prefix + start))}
+        seen = {_identity(os.stat(self.inside_prefix + start))}
         pending = [(start, names)]
         while pending:
             parent, names = pending[-1]
@@ -130,7 +131,7 @@ class LocalStore:
 
     def _examine(self, path: bytes, seen: set[int]) -> FileEntry | list[bytes]:
         """Return the entry, or if it is a directory what is in it (nothing if it was entered before)."""
-        full = self._inside_prefix + path
+        full = self.inside_prefix + path
         try:
             status = self._status(full)
         except OSError as error:
@@ -168,7 +169,7 @@ class LocalStore:
         names = self._list_start(start)
         for name in reversed(names):
             try:
-                status = self._status(self._inside_prefix + _join(start, name))
+                status = self._status(self.inside_prefix + _join(start, name))
             except OSError as error:
                 if error.errno in {errno.EACCES, errno.EPERM}:
                     # Readable but not searchable: every date below it would be lost in silence.
@@ -177,7 +178,7 @@ class LocalStore:
             yield name, status is not None and stat.S_ISDIR(status.st_mode)
 
     def _list_start(self, directory: bytes) -> list[bytes]:
-        full = self._inside_prefix + directory
+        full = self.inside_prefix + directory
         if not self._inside(os.path.realpath(full)):
             raise ArchiveError(f"{_place(directory)} leads outside the archive and is not followed")
         try:

@@ -6,7 +6,6 @@ first. The walk itself is ``walker.py``.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
 from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import dictionary_vr
@@ -43,7 +42,16 @@ _FILE_META_GROUP_LENGTH = 0x0002_0000
 _LAST_BARE_IMPLICIT_GROUP = 0x0008
 _MAX_GROUP_ELEMENTS = 1024
 """PS3.6 and PS3.7 define fewer than a hundred each; a block of zeros reads like elements (0000,0000) without end."""
-_GE_PRIVATE_IMPLICIT = "1.2.840.113619.5.2"
+
+SPECIAL_ENCODINGS: Mapping[str, Encoding] = {
+    "1.2.840.10008.1.2": IMPLICIT_LITTLE,
+    "1.2.840.10008.1.2.2": EXPLICIT_BIG,
+    "1.2.840.113619.5.2": IMPLICIT_LITTLE,  # GE's own, with pixels in big endian
+}
+"""The transfer syntaxes that are not Explicit VR Little Endian (PS3.5 A), with their encodings."""
+
+DEFLATED_SYNTAXES = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+"""The transfer syntaxes under which the whole data set is deflated (PS3.5 A.5): plain, and two of JPIP."""
 
 
 class Beginning(NamedTuple):
@@ -180,9 +188,9 @@ def starts(source: Source, beginning: Beginning) -> tuple[Source, Iterator[tuple
     none, the declared one is tried all the same, because the first header may be the one that makes no sense.
     """
     uid = (beginning.transfer_syntax_uid or "").strip()
-    declared = _special_encodings().get(uid, EXPLICIT_LITTLE)
+    declared = SPECIAL_ENCODINGS.get(uid, EXPLICIT_LITTLE)
     positions = beginning.positions
-    if _is_deflated(uid) and next(_fitting(source, positions, declared), None) is None:
+    if uid in DEFLATED_SYNTAXES and next(_fitting(source, positions, declared), None) is None:
         source, positions = InflatedSource(source, positions[0]), (0,)
     return source, _starts(source, positions, declared)
 
@@ -200,25 +208,3 @@ def _starts(source: Source, positions: tuple[int, ...], declared: Encoding) -> I
 def _fitting(source: Source, positions: tuple[int, ...], declared: Encoding) -> Iterator[tuple[int, Encoding]]:
     encodings = sorted(ENCODINGS, key=lambda encoding: encoding is not declared)
     return ((p, e) for p in positions for e in encodings if begins(source, p, e))
-
-
-@cache
-def _special_encodings() -> Mapping[str, Encoding]:
-    """Return the transfer syntaxes that are not Explicit VR Little Endian (PS3.5 A), with their encodings."""
-    from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
-
-    return {
-        str(ImplicitVRLittleEndian): IMPLICIT_LITTLE,
-        str(ExplicitVRBigEndian): EXPLICIT_BIG,
-        _GE_PRIVATE_IMPLICIT: IMPLICIT_LITTLE,
-    }
-
-
-@lru_cache
-def _is_deflated(transfer_syntax_uid: str) -> bool:
-    """Return whether the whole data set is deflated under this transfer syntax (PS3.5 A.5, and the JPIP ones)."""
-    from pydicom import config
-    from pydicom.uid import UID
-
-    name = UID(transfer_syntax_uid, config.IGNORE).name
-    return name.startswith("Deflated Explicit") or name.endswith("Deflate")

@@ -7,6 +7,9 @@ UID itself, the stand-in only keeps the accession column filled and equal for al
 from functools import lru_cache
 from zlib import crc32
 
+import numpy as np
+import numpy.typing as npt
+
 _MASK = (1 << 64) - 1
 _MULTIPLIER = 0x6EED_0E9D_A4D9_4A4F
 _LANES = (0x16F1_1FE8_9B0D_677C, 0xB480_A793_D8E6_C86C, 0x6FE2_E5AA_F078_EBC9, 0x14F9_94A4_C525_9381)
@@ -25,6 +28,29 @@ def hash_uid(text: str) -> str:
         word = int.from_bytes(data[start : start + 8], "little")
         a, b, c, d = b, c, d, _diffuse(a ^ word)
     return f"{_diffuse(a ^ b ^ c ^ d ^ len(data)):020d}"
+
+
+def hash_words(words: npt.NDArray[np.uint64], lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+    """Return the number that ``hash_uid`` prints, for many texts at a time.
+
+    Args:
+        words: Each text's UTF-8 bytes as little endian words, the last one filled up with zeros, shape (w, r); words
+            past a text's end mean nothing.
+        lengths: Bytes of each text, shape (r,), at most 8 w.
+    """
+    lanes = [np.full(lengths.shape, lane, np.uint64) for lane in _LANES]
+    for place, word in enumerate(words):
+        inside = lengths > 8 * place
+        turned = [*lanes[1:], _diffuse_all(lanes[0] ^ word)]
+        lanes = [np.where(inside, new, old) for new, old in zip(turned, lanes, strict=True)]
+    a, b, c, d = lanes
+    return _diffuse_all(a ^ b ^ c ^ d ^ lengths.astype(np.uint64))
+
+
+def _diffuse_all(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    x = x * np.uint64(_MULTIPLIER)
+    x ^= (x >> np.uint64(32)) >> (x >> np.uint64(60))
+    return x * np.uint64(_MULTIPLIER)
 
 
 def _diffuse(x: int) -> int:

@@ -22,10 +22,12 @@ class PydicomReader:
 
     Args:
         seconds: Longest time one file may take.
+        deadline: What happens after it: the file is refused, or left to another reader (``Moment``).
     """
 
-    def __init__(self, seconds: float = DEFAULT_SECONDS) -> None:
+    def __init__(self, seconds: float = DEFAULT_SECONDS, deadline: type[Deadline] = Deadline) -> None:
         self._seconds = seconds
+        self._deadline = deadline
 
     def read(self, stream: BinaryIO, size: int) -> Header:
         """Read the header of a file of ``size`` bytes, whatever its content.
@@ -33,9 +35,10 @@ class PydicomReader:
         Raises:
             HeaderError: EmptyFile for no bytes; NotDicom; Unreadable if it is DICOM but ends inside an element or
                 cannot be followed before everything wanted was read; LimitExceeded.
+            OutOfTime: The deadline is a ``Moment``, and over.
             OSError: The operating system could not read.
         """
-        deadline = Deadline(self._seconds)
+        deadline = self._deadline(self._seconds)
         file = FileSource(stream, size)
         if not file.peek(0):
             raise HeaderError(Reason.EMPTY_FILE)

@@ -33,6 +33,21 @@ class Deadline:
             raise HeaderError(Reason.LIMIT_EXCEEDED)
 
 
+class OutOfTime(Exception):
+    """A file takes longer than whoever reads it has; somebody with more time may."""
+
+
+class Moment(Deadline):
+    """A deadline that decides nothing about the file: it is to be read elsewhere."""
+
+    def check(self) -> None:
+        """Raise ``OutOfTime`` if the moment has passed."""
+        try:
+            super().check()
+        except HeaderError:
+            raise OutOfTime from None
+
+
 class Source(Protocol):
     """Random access to a run of bytes whose length need not be known in advance."""
 
@@ -135,10 +150,15 @@ class InflatedSource:
             self._inflate()
         return len(self._bytes) >= offset
 
+    @property
+    def complete(self) -> bool:
+        """Whether the deflate stream has ended as it should, and all of it is inflated."""
+        return self._inflater.eof
+
     def ends_at(self, offset: int) -> bool:
         """Return whether the deflate stream is complete and ``offset`` is the end of what it inflates to."""
         self.reaches(offset + 1)
-        return self._inflater.eof and offset == len(self._bytes)
+        return self.complete and offset == len(self._bytes)
 
     def _inflate(self) -> None:
         compressed = self._pending or self._fetch()

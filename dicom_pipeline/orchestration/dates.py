@@ -15,7 +15,6 @@ import pyarrow as pa
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.archive.fingerprint import Fingerprint
-from dicom_pipeline.archive.paths import display_path, from_columns, raw_path
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.orchestration.sources import DateSource
@@ -26,6 +25,7 @@ from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
+from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
 from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
@@ -113,16 +113,10 @@ class DateLoader:
             totals["bytes"] += entry.size or 0
             batch.append(entry)
             if len(batch) == _LISTING_BATCH:
-                yield _listing_batch(batch)
+                yield files_batch(batch)
                 batch = []
         if batch:
-            yield _listing_batch(batch)
-
-    def _listed(self, date: dt.date) -> Iterator[FileEntry]:
-        for batch in self.staging.read(self.tenant, FILES_ASSET, date):
-            for row in batch.to_pylist():
-                path = from_columns(row["path"], row["raw_path"])
-                yield FileEntry(path, row["size"], row["mtime_ns"], row["problem"])
+            yield files_batch(batch)
 
     def extract(self, date: dt.date) -> MetadataSummary:
         """Read the header of every listed file and stage one row a file.
@@ -137,7 +131,7 @@ class DateLoader:
             clock=self.clock,
         )
         labels = {"code_version": __version__, "run_id": self.run_id}
-        return stage_metadata(self.staging, self.tenant, date, self._listed(date), self.extractor, job, labels)
+        return stage_metadata(self.staging, self.tenant, date, self.staging.read(self.tenant, FILES_ASSET, date), self.extractor, job, labels)
 
     def check(self, date: dt.date) -> list[Findings]:
         """Apply every rule that comes before the load to the staged metadata.
@@ -197,15 +191,3 @@ class DateLoader:
             STATE, [target], ["study_uid", "series_uid", "series_related_instances"]
         ).read_all()
         return check_warehouse(expected, actual, images, series)
-
-
-def _listing_batch(entries: list[FileEntry]) -> pa.RecordBatch:
-    columns = [
-        [display_path(e.path) for e in entries],
-        [raw_path(e.path) for e in entries],
-        [e.size for e in entries],
-        [e.mtime_ns for e in entries],
-        [e.problem for e in entries],
-    ]
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, FILES_SCHEMA, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=FILES_SCHEMA)

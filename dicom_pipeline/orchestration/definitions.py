@@ -59,7 +59,7 @@ def build_definitions(
         "staging": staging,
         # Assets of other people that name no IO manager are staged too, never pickled.
         "io_manager": staging,
-        "extractor": ExtractorResource(reader=settings.reader, workers=settings.workers),
+        "extractor": ExtractorResource(reader=settings.reader, workers=settings.workers, threads=settings.threads),
     }
     # One process a run, also for what is materialized by hand: starting another costs more than a date does.
     shared = dg.Definitions(resources=resources | dict(resource_overrides or {}), executor=dg.in_process_executor)

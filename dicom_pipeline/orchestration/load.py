@@ -67,7 +67,7 @@ def load_archive(
     with (
         closing(warehouse_of(settings)) as warehouse,
         open_instance(settings.dagster_home) as instance,
-        Extractor(reader=settings.reader, workers=settings.workers) as extractor,
+        Extractor(settings.reader, settings.workers, settings.threads) as extractor,
     ):
         report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):

@@ -100,6 +100,7 @@ def extraction_metadata(summary: MetadataSummary) -> MetadataValues:
         "accepted": summary.accepted,
         "rejected": summary.rejected,
         **reasons,
+        **{f"read_by/{reader}": files for reader, files in summary.read_by.items()},
         "bytes": summary.bytes,
         "seconds": round(summary.seconds, 3),
         "files_per_second": round(summary.files_per_second, 1),

@@ -54,13 +54,16 @@ class LoadReport:
     def _files(self) -> dict[str, Any]:
         summaries = [o.metadata for o in self.outcomes if o.metadata is not None]
         reasons: Counter[str] = Counter()
+        read_by: Counter[str] = Counter(scanner=0, pydicom=0)
         for summary in summaries:
             reasons.update(summary.rejected_by_reason)
+            read_by.update(summary.read_by)
         return {
             "listed": sum(s.listed for s in summaries),
             "accepted": sum(s.accepted for s in summaries),
             "rejected": sum(s.rejected for s in summaries),
             "rejected_by_reason": dict(sorted(reasons.items())),
+            "read_by": dict(read_by),
         }
 
     def _checks(self) -> dict[str, int]:

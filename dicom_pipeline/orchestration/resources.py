@@ -174,16 +174,18 @@ class ExtractorResource(dg.ConfigurableResource[Extractor]):
     """The pool of header readers, for the length of a run.
 
     Attributes:
-        reader: ``auto`` or ``pydicom``.
-        workers: Processes; None means one a processor.
+        reader: ``auto``, ``pure`` or ``pydicom``.
+        workers: Processes that read with care; None means one a processor.
+        threads: Threads that scan; None means two a processor.
     """
 
     reader: str = "auto"
     workers: int | None = None
+    threads: int | None = None
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Extractor]:
         """Yield the extractor and end its processes afterwards."""
         del context
-        with Extractor(reader=self.reader, workers=self.workers) as extractor:
+        with Extractor(reader=self.reader, workers=self.workers, threads=self.threads) as extractor:
             yield extractor

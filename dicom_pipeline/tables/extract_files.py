@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dicom_pipeline.archive.problems import NOT_A_FILE, problem_of
 from dicom_pipeline.dicom.records import OnInvalidValue
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.tables.extraction import Extractor
+from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.metadata import OutcomeCounts, count_outcomes
 from dicom_pipeline.tables.parquet_files import Draft, is_draft_of
 from dicom_pipeline.tables.readers import MetadataReader, ReadJob
@@ -31,6 +33,7 @@ from dicom_pipeline.tables.schemas import metadata_schema
 
 _LABEL = "the output file"
 _PARQUET_MAGIC = b"PAR1"
+_LISTED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ExtractSummary:
     """What an extraction amounted to."""
 
     counts: OutcomeCounts
+    read_by: dict[str, int]
     bytes_written: int
     seconds: float
 
@@ -54,6 +58,7 @@ class ExtractSummary:
                 "accepted": self.counts.accepted,
                 "rejected": self.counts.rejected,
                 "rejected_by_reason": self.counts.rejected_by_reason,
+                "read_by": self.read_by,
             },
             "bytes_written": self.bytes_written,
             "seconds": round(self.seconds, 3),
@@ -66,6 +71,7 @@ class ExtractSummary:
             ("files accepted", self.counts.accepted),
             ("files rejected", self.counts.rejected),
             *((f"  {reason}", count) for reason, count in self.counts.rejected_by_reason.items()),
+            *((f"files read by {reader}", count) for reader, count in self.read_by.items()),
             ("bytes written", self.bytes_written),
             ("seconds", round(self.seconds, 1)),
         ]
@@ -106,11 +112,12 @@ def extract_to_file(
     job = ReadJob("/", tenant, policy, clock)
     files = _NamedFiles(_files(sources, target))
     with Extractor(reader) as extractor, Draft(target, _LABEL) as draft:
-        batches = _with_progress(map(files.rename, extractor.extract(files, job)), progress)
+        extraction = extractor.extract(files, job)
+        batches = _with_progress(map(files.rename, extraction), progress)
         written = draft.write(batches, metadata_schema(), {})
         counts = count_outcomes(draft.read(["outcome", "reason", "findings"]))
         draft.commit()
-    return ExtractSummary(counts, written.bytes, time.monotonic() - started)
+    return ExtractSummary(counts, dict(extraction.read_by), written.bytes, time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +152,11 @@ class _NamedFiles:
         self._files = files
         self._under_way: deque[str] = deque()
 
-    def __iter__(self) -> Iterator[FileEntry]:
-        for file in self._files:
-            self._under_way.append(display_path(file.shown))
-            yield file.entry
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        source = iter(self._files)
+        while chunk := list(islice(source, _LISTED_AT_ONCE)):
+            self._under_way.extend(display_path(file.shown) for file in chunk)
+            yield files_batch([file.entry for file in chunk])
 
     def rename(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         names = [self._under_way.popleft() for _ in range(batch.num_rows)]

@@ -1,74 +1,102 @@
-"""Headers of many files, read by worker processes, as a stream of record batches in the order of the listing.
+"""Headers of many files as a stream of record batches in the order of the listing.
 
-Scope: how many workers there are, how much is under way at a time, and what becomes of files whose worker hangs or
-dies. What happens inside a worker is in ``workers.py``, what a reader makes of a file in ``readers.py``.
+Scope: how many files are under way at a time, who reads them, and putting their rows back in order. Ordinary files are
+scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``), unless
+they are few and take but a moment.
 
-No file is read in the calling process, however few there are: the reader's own deadline is cooperative, and only a
-process of its own is a fence against a hostile file that crashes the interpreter, blocks inside C code or takes all
-memory. The workers start once, with the first files, and serve all dates of a run.
-
-Each worker has a pipe of its own. Process pools with shared pipes and locks (concurrent.futures, pebble) were seen to
-stand still for ever when a worker was killed while it held one of them.
+Threads are enough for the scan: it holds no lock while it reads and walks, and a file cannot crash or hang it. Each
+thread has a group of files fetched at once, so that a disk or a network share has many requests to work on.
 """
 
 import os
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from itertools import islice
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.dicom.reasons import Reason
-from dicom_pipeline.dicom.records import Rejection
-from dicom_pipeline.errors import PipelineError
-from dicom_pipeline.tables.readers import MetadataReader, ReadJob, reader_named
-from dicom_pipeline.tables.rows import metadata_batch
-from dicom_pipeline.tables.workers import ReaderFailed, Worker, WorkerDied, WorkerHung
+from dicom_pipeline.dicom.scanner.files import Scanner
+from dicom_pipeline.tables.crew import CHUNK_FILES, Crew
+from dicom_pipeline.tables.listing import entries_of
+from dicom_pipeline.tables.readers import (
+    MetadataReader,
+    PydicomMetadataReader,
+    ReadJob,
+    read_in_a_moment,
+    scanner_named,
+    storable_batch,
+)
+from dicom_pipeline.tables.scanned import ScanReader
 
-CHUNK_FILES = 250
-_CHUNKS_PER_WORKER = 2
+SCAN_FILES = 1000
+_UNDER_WAY = 2
 _MOST_WORKERS = 8
+_THREADS_A_PROCESSOR = 2
+_MOST_THREADS = 32
 _FILE_SECONDS = 30.0
-_START_ATTEMPTS = 3
-_DEATHS = 3
+_FEW_FILES = 64
+_MOMENT_SECONDS = 0.05
 
-_Chunk: TypeAlias = list[FileEntry]
+ReadCounts: TypeAlias = Counter[str]
+"""How many files each reader has read: ``scanner`` and ``pydicom``."""
+
+
+class Extraction:
+    """Rows of ``metadata_schema()``, one a file, in the order of the listing, as they are read.
+
+    Attributes:
+        read_by: How many files were read by ``scanner`` and how many by ``pydicom`` so far; entries of the listing that
+            cannot be read at all count under neither.
+    """
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], read_by: ReadCounts) -> None:
+        self._batches = batches
+        self.read_by = read_by
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self._batches
 
 
 class Extractor:
-    """Worker processes that read headers; a context manager, started by the first files, used for many dates.
+    """Reads headers; a context manager, used for many dates by one thread at a time.
 
-    One thread at a time. Leaving the context ends the workers, also in the middle of their work.
+    Leaving the context ends all reading, also in the middle of it. No process is started before a file needs one.
     """
 
     def __init__(
         self,
         reader: str | MetadataReader = "auto",
         workers: int | None = None,
+        threads: int | None = None,
         *,
         file_seconds: float = _FILE_SECONDS,
     ) -> None:
-        """Prepare; no process is started yet.
+        """Prepare; nothing is started yet.
 
         Args:
-            reader: Name of a reader (see ``reader_named``), or a reader.
+            reader: ``auto`` scans and leaves to pydicom what is not ordinary, ``pure`` likewise without compiled code,
+                ``pydicom`` reads every file with care; or a reader that takes the place of that one.
             workers: Most worker processes at a time; None means one a processor this process may use, at most 8.
+            threads: Threads that scan; None means two a processor, at most 32. More of them keep a slow network
+                share busy.
             file_seconds: Time a file that is read alone may take before its worker is killed; longer than the
                 reader's own deadline, which leaves the worker alive. A chunk may take a second a file more.
 
         Raises:
             ConfigurationError: There is no reader of that name.
         """
-        self._reader = reader_named(reader) if isinstance(reader, str) else reader
-        self._most_workers = workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+        processors = len(os.sched_getaffinity(0))
+        self._make_scanner = scanner_named(reader) if isinstance(reader, str) else None
+        self._careful = PydicomMetadataReader() if isinstance(reader, str) else reader
+        self._workers = workers or min(processors, _MOST_WORKERS)
+        self._threads = threads or min(_THREADS_A_PROCESSOR * processors, _MOST_THREADS)
         self._file_seconds = file_seconds
-        self._crew: _Crew | None = None
+        self._readers: _Readers | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,131 +107,121 @@ class Extractor:
         self.close()
 
     def close(self) -> None:
-        """End the workers; a later ``extract`` starts new ones."""
-        if self._crew is not None:
-            crew, self._crew = self._crew, None
-            crew.dismiss()
+        """End threads and workers; a later ``extract`` starts new ones."""
+        if self._readers is not None:
+            readers, self._readers = self._readers, None
+            readers.dismiss()
 
-    def extract(self, files: Iterable[FileEntry], job: ReadJob) -> Iterator[pa.RecordBatch]:
-        """Read the headers of ``files`` and yield rows of ``metadata_schema()``, one a file, in their order.
+    def extract(self, files: Iterable[pa.RecordBatch], job: ReadJob) -> Extraction:
+        """Read the headers of listed files.
 
         Memory is bounded whatever the number of files: some chunks are under way, and ``files`` is consumed as they
-        finish. A file whose worker hangs or dies, also when it is read alone, is rejected ``LimitExceeded``.
+        finish.
+
+        Args:
+            files: Rows of ``FILES_SCHEMA``.
+            job: What they have in common.
 
         Raises:
-            PipelineError: Worker processes cannot be started, or the installation is damaged.
+            PipelineError: While it is consumed: worker processes cannot be started, or the installation is damaged.
         """
-        waiting: deque[Future[pa.RecordBatch]] = deque()
-        source = iter(files)
+        read_by = Counter(scanner=0, pydicom=0)
+        return Extraction(self._batches(files, job, read_by), read_by)
+
+    def _batches(self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts) -> Iterator[pa.RecordBatch]:
+        waiting: deque[Future[_Part]] = deque()
+        under_way = _UNDER_WAY * (self._threads if self._make_scanner else self._workers)
+
+        def next_rows() -> pa.RecordBatch:
+            part = waiting[0].result()
+            waiting.popleft()
+            read_by.update(part.read_by)
+            return part.rows
+
         try:
-            while chunk := list(islice(source, CHUNK_FILES)):
-                if self._crew is None:
-                    self._crew = _Crew(self._reader, self._most_workers, self._file_seconds)
-                waiting.append(self._crew.submit(chunk, job))
-                if len(waiting) >= self._most_workers * _CHUNKS_PER_WORKER:
-                    yield waiting[0].result()
-                    waiting.popleft()
+            for chunk in _chunks(files, SCAN_FILES if self._make_scanner else CHUNK_FILES):
+                waiting.append(self._submit(chunk, job))
+                if len(waiting) >= under_way:
+                    yield next_rows()
             while waiting:
-                yield waiting[0].result()
-                waiting.popleft()
+                yield next_rows()
         finally:
             if waiting:
                 # Nobody waits for the rest: an error, Ctrl-C, or a consumer that has enough.
                 self.close()
 
+    def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
+        if self._readers is None:
+            crew = Crew(self._careful, self._workers, self._file_seconds)
+            self._readers = _Readers(crew, self._make_scanner, self._threads if self._make_scanner else self._workers)
+        return self._readers.submit(files, job)
 
-class _Crew:
-    """Worker processes and as many threads, each of which looks after one worker while that has work.
 
-    A worker is started when a thread has work and finds no idle one: few files start few workers.
-    """
+class _Part(NamedTuple):
+    """The rows of one chunk of files, in order, and who read how many."""
 
-    def __init__(self, reader: MetadataReader, most_workers: int, file_seconds: float) -> None:
-        self._reader = reader
-        self._file_seconds = file_seconds
-        self._threads = ThreadPoolExecutor(most_workers, "header-readers")
-        self._lock = threading.Lock()
-        self._workers: set[Worker] = set()
-        self._idle: list[Worker] = []
-        self._dismissed = False
+    rows: pa.RecordBatch
+    read_by: ReadCounts
 
-    def submit(self, entries: _Chunk, job: ReadJob) -> "Future[pa.RecordBatch]":
-        """Have a chunk read as soon as a worker is free; the result has one row a file."""
-        return self._threads.submit(self._read, entries, job)
+
+class _Readers:
+    """Threads that scan chunks of files and have a crew of processes read what is not ordinary."""
+
+    def __init__(self, crew: Crew, make_scanner: Callable[[], Scanner] | None, threads: int) -> None:
+        self._crew = crew
+        self._make_scanner = make_scanner
+        self._own = threading.local()
+        self._threads = ThreadPoolExecutor(threads, "header-scan")
+
+    def submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
+        """Have a chunk of files read as soon as a thread is free."""
+        return self._threads.submit(self._read if self._make_scanner else self._read_with_care, files, job)
 
     def dismiss(self) -> None:
-        """Kill all workers, give up what they did, and wait for the threads."""
-        with self._lock:
-            self._dismissed = True
-            workers = tuple(self._workers)
-        for worker in workers:
-            worker.kill()
-        self._threads.shutdown(cancel_futures=True)
+        """Give up what has not begun, kill all workers, and wait for the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._crew.dismiss()
+        self._threads.shutdown()
 
-    def _read(self, entries: _Chunk, job: ReadJob) -> pa.RecordBatch:
-        with suppress(WorkerHung, WorkerDied, ReaderFailed):
-            return self._ask(entries, job)
-        # One of the files may be the cause: alone, each can only harm itself.
-        return pa.concat_batches([self._read_alone(entry, job) for entry in entries])
+    def _read(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
+        scanned = self._scan_reader().read(files, job)
+        is_left = np.ones(files.num_rows, np.bool_)
+        is_left[scanned.places] = False
+        left = np.flatnonzero(is_left)
+        if not len(left):
+            return _Part(scanned.rows, Counter(scanner=scanned.files))
+        rows = self._read_others(entries_of(files.take(pa.array(left))), job)
+        order = np.argsort(np.concatenate([scanned.places, left]))
+        merged = pa.concat_batches([scanned.rows, rows]).take(pa.array(order))
+        return _Part(merged, Counter(scanner=scanned.files, pydicom=len(left)))
 
-    def _read_alone(self, entry: FileEntry, job: ReadJob) -> pa.RecordBatch:
-        """Read one file in a worker that reads nothing else meanwhile.
+    def _read_others(self, entries: list[FileEntry], job: ReadJob) -> pa.RecordBatch:
+        """Read files that are not ordinary: a few at once, if they take but a moment; a process costs half a second."""
+        if len(entries) > _FEW_FILES:
+            return self._crew.read(entries, job)
+        outcomes = read_in_a_moment(entries, job, _MOMENT_SECONDS)
+        quick = [place for place, outcome in enumerate(outcomes) if outcome is not None]
+        slow = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        rows = storable_batch([entries[place] for place in quick], [outcome for outcome in outcomes if outcome])
+        if not slow:
+            return rows
+        others = self._crew.read([entries[place] for place in slow], job)
+        return pa.concat_batches([rows, others]).take(pa.array(np.argsort(quick + slow)))
 
-        A file is not blamed for one death or two: the system may have killed the worker for the memory of others.
-        """
-        for _ in range(_DEATHS):
-            try:
-                return self._ask([entry], job)
-            except WorkerDied:
-                continue
-            except WorkerHung:
-                break
-            except ReaderFailed:
-                return metadata_batch([entry], [Rejection(Reason.UNREADABLE)])
-        return metadata_batch([entry], [Rejection(Reason.LIMIT_EXCEEDED)])
+    def _scan_reader(self) -> ScanReader:
+        """Return this thread's own reader: a scanner has working memory."""
+        if self._make_scanner is not None and not hasattr(self._own, "reader"):
+            self._own.reader = ScanReader(self._make_scanner())
+        reader: ScanReader = self._own.reader
+        return reader
 
-    def _ask(self, entries: _Chunk, job: ReadJob) -> pa.RecordBatch:
-        worker = self._idle_or_new_worker()
-        try:
-            return worker.read(entries, job, self._file_seconds + len(entries) - 1)
-        except ImportError:
-            message = "a module that reads headers cannot be imported: install dicom-pipeline again"
-            raise PipelineError(message) from None
-        finally:
-            self._take_back(worker)
+    def _read_with_care(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
+        unread = files.num_rows - files.column("problem").null_count
+        return _Part(self._crew.read(entries_of(files), job), Counter(pydicom=files.num_rows - unread))
 
-    def _idle_or_new_worker(self) -> Worker:
-        with self._lock:
-            while self._idle:
-                worker = self._idle.pop()
-                # Killed while it had nothing to do: no file's fault.
-                if worker.alive:
-                    return worker
-                self._workers.discard(worker)
-        for _ in range(_START_ATTEMPTS):
-            worker = self._start_worker()
-            with suppress(WorkerDied):
-                worker.wait_until_ready()
-                return worker
-            self._take_back(worker)
-        raise PipelineError("the processes that read headers cannot be started: see memory and process limits")
 
-    def _start_worker(self) -> Worker:
-        # Under the lock: a worker is either seen by ``dismiss`` or not started any more.
-        with self._lock:
-            if self._dismissed:
-                raise PipelineError("the extraction was ended")
-            try:
-                worker = Worker(self._reader)
-            except OSError as error:
-                reason = os.strerror(error.errno or 0)
-                raise PipelineError(f"no process to read headers can be started: {reason}") from None
-            self._workers.add(worker)
-        return worker
+def _chunks(files: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in files:
+        for start in range(0, batch.num_rows, rows):
+            yield batch.slice(start, rows)
 
-    def _take_back(self, worker: Worker) -> None:
-        with self._lock:
-            if worker.alive:
-                self._idle.append(worker)
-            else:
-                self._workers.discard(worker)

@@ -5,6 +5,7 @@ Each step is a module of its own. The staged file appears only when all of them 
 """
 
 import datetime as dt
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +14,6 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.archive.paths import raw_path
 from dicom_pipeline.dicom.reasons import REASONS, Reason
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.tables.duplicates import find_duplicates, reject_duplicates
@@ -62,6 +61,7 @@ class MetadataSummary:
         rejected_by_reason: Files rejected, by reason code.
         damaged: Rejected files that count as damaged DICOM files.
         dicom_files: Files that count as DICOM, damaged ones included.
+        read_by: How many files each reader has read, ``scanner`` and ``pydicom``.
         bytes: Bytes of all listed files whose size is known.
         seconds: Time it took.
     """
@@ -72,6 +72,7 @@ class MetadataSummary:
     rejected_by_reason: dict[str, int]
     damaged: int
     dicom_files: int
+    read_by: dict[str, int]
     bytes: int
     seconds: float
 
@@ -85,7 +86,7 @@ def stage_metadata(
     staging: Staging,
     tenant: str,
     date: dt.date,
-    files: Iterable[FileEntry],
+    files: Iterable[pa.RecordBatch],
     extractor: Extractor,
     job: ReadJob,
     metadata: Mapping[str, str],
@@ -96,7 +97,7 @@ def stage_metadata(
         staging: Where the rows go, as ``dicom_metadata``.
         tenant: The archive's tenant.
         date: The partition; files of another study date are rejected.
-        files: The listing; consumed once, as reading goes on.
+        files: The listing, rows of ``FILES_SCHEMA``; consumed once, as reading goes on.
         extractor: The pool that reads.
         job: Root, tenant, policy and clock of the reading.
         metadata: Texts kept with the staged file (run id, code version, ...).
@@ -107,7 +108,8 @@ def stage_metadata(
     """
     started = time.monotonic()
     listing = _Listing(files)
-    batches = (reject_other_dates(batch, date) for batch in extractor.extract(listing, job))
+    extraction = extractor.extract(listing, job)
+    batches = (reject_other_dates(batch, date) for batch in extraction)
     with staging.draft(tenant, METADATA_ASSET, date) as draft:
         draft.write(batches, metadata_schema(), metadata)
         counts = _publish_without_duplicates(staging.draft(tenant, METADATA_ASSET, date), draft, listing, job, metadata)
@@ -118,6 +120,7 @@ def stage_metadata(
         rejected_by_reason=counts.rejected_by_reason,
         damaged=counts.damaged,
         dicom_files=counts.dicom_files,
+        read_by=dict(extraction.read_by),
         bytes=listing.bytes,
         seconds=time.monotonic() - started,
     )
@@ -152,19 +155,22 @@ def _commit(draft: Draft, listing: "_Listing") -> OutcomeCounts:
 class _Listing:
     """Counts the entries that pass by, and keeps the exact paths that a staged row cannot hold."""
 
-    def __init__(self, files: Iterable[FileEntry]) -> None:
+    def __init__(self, files: Iterable[pa.RecordBatch]) -> None:
         self._source = files
         self.files = 0
         self.bytes = 0
         self.odd_paths: dict[int, str] = {}
 
-    def __iter__(self) -> Iterator[FileEntry]:
-        for entry in self._source:
-            if raw_path(entry.path) is not None:
-                self.odd_paths[self.files] = entry.path
-            self.files += 1
-            self.bytes += entry.size or 0
-            yield entry
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow.compute as pc
+
+        for batch in self._source:
+            raw = batch.column("raw_path")
+            for place in pc.indices_nonzero(raw.is_valid()).to_pylist():
+                self.odd_paths[self.files + place] = os.fsdecode(raw[place].as_py())
+            self.files += batch.num_rows
+            self.bytes += pc.sum(batch.column("size")).as_py() or 0
+            yield batch
 
 
 def count_outcomes(batches: Iterable[pa.RecordBatch]) -> OutcomeCounts:

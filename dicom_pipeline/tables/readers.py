@@ -1,14 +1,14 @@
-"""From listed files to rows of ``dicom_metadata``, a batch of files at a time.
+"""From listed files to rows of ``dicom_metadata``, file by file and with care; and who else there is to read headers.
 
-Scope: the interface every reader of headers implements, and the reader behind it that goes file by file through
-pydicom. The interface is at the level of batches because a reader that works on columns gains nothing from one file.
-Which process calls it, and what happens when that process dies, is in ``extraction.py``.
+Scope: the interface of readers that work in processes of their own, the reader behind it that takes any file, and the
+names of readers. Which process calls it, and what happens when that process dies, is in ``crew.py``; reading whole
+columns of ordinary files is ``scanned.py``.
 """
 
 import datetime as dt
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -20,6 +20,8 @@ from dicom_pipeline.archive.problems import problem_of
 from dicom_pipeline.dicom.header import HeaderError, HeaderReader
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import OnInvalidValue, Rejection, build_record
+from dicom_pipeline.dicom.scanner.files import Scanner
+from dicom_pipeline.dicom.source import Moment, OutOfTime
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.tables.rows import Outcome, metadata_batch
 
@@ -40,7 +42,7 @@ class ReadJob:
     policy: OnInvalidValue
     clock: dt.datetime
 
-    def store(self) -> ArchiveStore:
+    def store(self) -> LocalStore:
         """Return the store behind ``root``."""
         return LocalStore(self.root)
 
@@ -73,26 +75,65 @@ class PydicomMetadataReader:
         from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 
         store, headers = job.store(), PydicomReader(self.file_seconds)
-        outcomes = [_outcome(entry, job, store, headers) for entry in files]
+        return storable_batch(files, [_outcome(entry, job, store, headers) for entry in files])
+
+
+def read_in_a_moment(files: Sequence[FileEntry], job: ReadJob, seconds: float) -> list[Outcome | None]:
+    """Read a few files in this process; None for each that would take longer than ``seconds``.
+
+    What else such a file may cost is bounded: it has some values of a megabyte, and inflates to 64 of them, at most.
+    """
+    from dicom_pipeline.dicom.pydicom_reader import PydicomReader
+
+    store, headers = job.store(), PydicomReader(seconds, Moment)
+    outcomes: list[Outcome | None] = []
+    for entry in files:
         try:
-            return metadata_batch(files, outcomes)
-        except Exception:
-            return metadata_batch(files, [_storable(*pair) for pair in zip(files, outcomes, strict=True)])
+            outcomes.append(_outcome(entry, job, store, headers))
+        except OutOfTime:
+            outcomes.append(None)
+    return outcomes
 
 
-_READERS = {"auto": PydicomMetadataReader, "pydicom": PydicomMetadataReader}
+def storable_batch(files: Sequence[FileEntry], outcomes: Sequence[Outcome]) -> pa.RecordBatch:
+    """Return one row for each file; one whose values cannot stand in the columns is rejected as Unreadable."""
+    try:
+        return metadata_batch(files, outcomes)
+    except Exception:
+        return metadata_batch(files, [_storable(*pair) for pair in zip(files, outcomes, strict=True)])
 
 
-def reader_named(name: str) -> MetadataReader:
-    """Return the reader called ``name``; ``auto`` is the fastest there is.
+def _fastest_scanner() -> Scanner:
+    try:
+        from dicom_pipeline.dicom.scanner.compiled import CompiledScanner
+    except ImportError:
+        return _pure_scanner()
+    return CompiledScanner()
+
+
+def _pure_scanner() -> Scanner:
+    from dicom_pipeline.dicom.scanner.pure import PureScanner
+
+    return PureScanner()
+
+
+READERS: dict[str, Callable[[], Scanner] | None] = {
+    "auto": _fastest_scanner,
+    "pure": _pure_scanner,
+    "pydicom": None,
+}
+"""The readers by name, with what makes their scanner: none reads every file with care."""
+
+
+def scanner_named(name: str) -> Callable[[], Scanner] | None:
+    """Return what makes the scanner of the reader called ``name``; None if that has none.
 
     Raises:
-        ConfigurationError: There is none of that name.
+        ConfigurationError: There is no reader of that name.
     """
-    try:
-        return _READERS[name]()
-    except KeyError:
-        raise ConfigurationError(f"unknown reader {name!r}: use one of {', '.join(_READERS)}") from None
+    if name not in READERS:
+        raise ConfigurationError(f"unknown reader {name!r}: use one of {', '.join(READERS)}")
+    return READERS[name]
 
 
 def _outcome(entry: FileEntry, job: ReadJob, store: ArchiveStore, headers: HeaderReader) -> Outcome:
@@ -106,8 +147,8 @@ def _outcome(entry: FileEntry, job: ReadJob, store: ArchiveStore, headers: Heade
         return Rejection(error.reason)
     except OSError as error:
         return Rejection(Reason(problem_of(error)))
-    except ImportError:
-        # The installation's fault and not the file's.
+    except (ImportError, OutOfTime):
+        # The installation's fault, or the reader's lack of time, and not the file's.
         raise
     except MemoryError:
         return Rejection(Reason.LIMIT_EXCEEDED)

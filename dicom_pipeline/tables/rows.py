@@ -15,7 +15,7 @@ from dicom_pipeline.archive.paths import display_path
 from dicom_pipeline.dicom.fields import HEADER_FIELDS
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Finding, Record, Rejection
-from dicom_pipeline.tables.schemas import metadata_schema
+from dicom_pipeline.tables.schemas import FINDING, metadata_schema
 
 ACCEPTED = "accepted"
 REJECTED = "rejected"
@@ -45,6 +45,27 @@ def metadata_batch(entries: Sequence[FileEntry], outcomes: Sequence[Outcome]) ->
     ]
     schema = metadata_schema()
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def accepted_batch(files: pa.RecordBatch, values: Sequence[pa.Array]) -> pa.RecordBatch:
+    """Return rows of accepted files without findings.
+
+    Args:
+        files: Their rows of ``FILES_SCHEMA``.
+        values: The columns of ``HEADER_FIELDS``, in order.
+    """
+    rows, schema = files.num_rows, metadata_schema()
+    no_findings = pa.ListArray.from_arrays(pa.array([0] * (rows + 1), pa.int32()), pa.array([], FINDING))
+    arrays = [
+        files.column("path"),
+        pa.repeat(ACCEPTED, rows),
+        pa.nulls(rows, pa.string()),
+        pa.nulls(rows, pa.string()),
+        files.column("size"),
+        *values,
+        no_findings,
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

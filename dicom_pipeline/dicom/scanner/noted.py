@@ -22,6 +22,9 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 SLOTS: tuple[int, ...] = tuple(sorted(WANTED_TAGS))
 """The wanted tags in ascending order; a tag's slot is its place here. Slot 0 is (0002,0010) of the File Meta."""
 
+DATA_SET_SLOT = 1
+"""The slot whose offset tells, of a DEFLATED file, where in the file its deflated data set begins."""
+
 ABSENT = -1
 """Length of a value whose element the file does not have."""
 

@@ -1,0 +1,177 @@
+"""The scan in pure Python and NumPy, where there is no compiled one: the same files, the same notes, slower.
+
+Scope: reading the first block of each file, and one walk over all of them at a time (``lockstep.py``). What cannot be
+walked together (big endian, what lies behind the first block, deflated data sets) goes the straight way by itself
+(``straight.py``).
+"""
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from dicom_pipeline.dicom.scanner.files import VALUE_BYTES, FileBatch, empty_noted
+from dicom_pipeline.dicom.scanner.grammar import Layout
+from dicom_pipeline.dicom.scanner.inflated import Inflated, inflate_data_set
+from dicom_pipeline.dicom.scanner.lockstep import Start, walk_together
+from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, Bytes, Noted, Status
+from dicom_pipeline.dicom.scanner.straight import (
+    Doubt,
+    Value,
+    Window,
+    begins,
+    declared_layout,
+    may_begin,
+    pass_file_meta,
+    walk,
+)
+from dicom_pipeline.dicom.source import BLOCK_SIZE
+
+
+class PureScanner:
+    """A ``Scanner`` without compiled code."""
+
+    def scan(self, files: FileBatch) -> Noted:
+        """See ``Scanner``."""
+        batch = _Batch(len(files))
+        for file in range(len(files)):
+            if _read_block(files, file, batch.block(file)):
+                batch.begin(file, int(files.sizes[file]))
+        for start in batch.left_by_lockstep():
+            far = _FarReader(files, start.file)
+            try:
+                batch.walk_alone(start, far.fetch)
+            finally:
+                if not far.close():
+                    batch.noted.status[start.file] = Status.ODD
+        for file in np.flatnonzero(batch.noted.status == Status.DEFLATED).tolist():
+            batch.noted.status[file] = Status.ODD
+            for inflated in inflate_data_set(files, file, int(batch.noted.offsets[DATA_SET_SLOT, file])):
+                if batch.noted.status[file] == Status.ODD:
+                    batch.walk_inflated(file, inflated)
+        return batch.noted
+
+    def scan_bytes(self, files: list[bytes]) -> Noted:
+        """Walk over whole files in memory, as if they had been read."""
+        batch = _Batch(len(files))
+        for file, data in enumerate(files):
+            block = np.frombuffer(data[:BLOCK_SIZE], np.uint8)
+            batch.block(file)[: len(block)] = block
+            batch.begin(file, len(data))
+        for start in batch.left_by_lockstep():
+            data = files[start.file]
+            batch.walk_alone(start, lambda position, count, data=data: data[position : position + count])
+        return batch.noted
+
+
+class _Batch:
+    """The first blocks of some files, what is noted of them, and where the walks over them begin."""
+
+    def __init__(self, files: int) -> None:
+        self.noted = empty_noted(files, np.empty(files * (BLOCK_SIZE + VALUE_BYTES), np.uint8))
+        self._used = files * BLOCK_SIZE
+        self._starts: list[Start] = []
+
+    def block(self, file: int) -> Bytes:
+        """Return the room for a file's first block."""
+        return self.noted.buffer[file * BLOCK_SIZE : (file + 1) * BLOCK_SIZE]
+
+    def begin(self, file: int, size: int) -> None:
+        """Pass the File Meta Information of a file of ``size`` bytes whose first block is there."""
+        self.noted.sizes[file] = size
+        window = self._window(file, None)
+        try:
+            meta = pass_file_meta(window)
+            layout = declared_layout(meta.transfer_syntax.data)
+            self._note(file, meta.transfer_syntax)
+            if layout is not Layout.DEFLATED:
+                if begins(window, meta.end, layout):
+                    self._starts.append(Start(file, meta.end, layout, -1))
+            elif meta.stated_end <= meta.end and not may_begin(window, meta.end):
+                self.noted.status[file] = Status.DEFLATED
+                self.noted.offsets[DATA_SET_SLOT, file] = meta.end
+        except Doubt:
+            pass
+
+    def left_by_lockstep(self) -> list[Start]:
+        """Walk over all files together; return where those stand that have to go on alone."""
+        return walk_together(self.noted, self._starts)
+
+    def walk_alone(self, start: Start, fetch: Callable[[int, int], bytes]) -> None:
+        """Walk on by itself over a file whose other blocks ``fetch`` gives."""
+        self._walk(start.file, self._window(start.file, fetch), start)
+
+    def walk_inflated(self, file: int, inflated: Inflated) -> None:
+        """Walk over an inflated data set, or its beginning."""
+        window = Window(inflated.data, len(inflated.data), whole=inflated.whole, fetch=None)
+        try:
+            if begins(window, 0, Layout.EXPLICIT_LITTLE):
+                self._walk(file, window, Start(file, 0, Layout.EXPLICIT_LITTLE, -1))
+        except Doubt:
+            pass
+
+    def _walk(self, file: int, window: Window, start: Start) -> None:
+        try:
+            for value in walk(window, start.position, start.layout, start.last):
+                self._note(file, value)
+        except (Doubt, OSError):
+            self.noted.status[file] = Status.ODD
+            return
+        self.noted.status[file] = Status.PLAIN
+        self.noted.big_endian[file] = start.layout is Layout.EXPLICIT_BIG
+
+    def _window(self, file: int, fetch: Callable[[int, int], bytes] | None) -> Window:
+        size = int(self.noted.sizes[file])
+        return Window(self.block(file)[:size].tobytes(), size, whole=True, fetch=fetch)
+
+    def _note(self, file: int, value: Value) -> None:
+        """Copy a value behind the blocks."""
+        end = self._used + len(value.data)
+        if end > len(self.noted.buffer):
+            raise Doubt
+        self.noted.buffer[self._used : end] = np.frombuffer(value.data, np.uint8)
+        self.noted.offsets[value.slot, file] = self._used
+        self.noted.lengths[value.slot, file] = len(value.data)
+        self.noted.vrs[value.slot, file] = value.vr
+        self._used = end
+
+
+def _read_block(files: FileBatch, file: int, block: Bytes) -> bool:
+    """Read the first block of a file; tell whether the file is as listed, before and after."""
+    try:
+        with files.store.open(files.path(file)) as stream:
+            handle = stream.fileno()
+            if not _is_as_listed(handle, files, file):
+                return False
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
+            read = os.preadv(handle, [block], 0)
+            return read == min(BLOCK_SIZE, int(files.sizes[file])) and _is_as_listed(handle, files, file)
+    except OSError:
+        return False
+
+
+def _is_as_listed(handle: int, files: FileBatch, file: int) -> bool:
+    found = os.fstat(handle)
+    return found.st_size == files.sizes[file] and found.st_mtime_ns == files.modified[file]
+
+
+class _FarReader:
+    """The bytes of a file behind its first block; opened only if somebody asks for them."""
+
+    def __init__(self, files: FileBatch, file: int) -> None:
+        self._files, self._file = files, file
+        self._stream: BinaryIO | None = None
+
+    def fetch(self, position: int, count: int) -> bytes:
+        """Return bytes of the file, fewer where it ends."""
+        if self._stream is None:
+            self._stream = self._files.store.open(self._files.path(self._file))
+        return os.pread(self._stream.fileno(), count, position)
+
+    def close(self) -> bool:
+        """Close the file; tell whether it is as listed still."""
+        if self._stream is None:
+            return True
+        with self._stream:
+            return _is_as_listed(self._stream.fileno(), self._files, self._file)

@@ -1,0 +1,133 @@
+"""From noted places to the value columns of ``dicom_metadata``, a batch of files at a time.
+
+Scope: which way of reading each rule of the field table takes, single values that no column code decides, and the
+columns that follow from others. What a plain value is stands in ``column_texts.py``, ``column_numbers.py`` and
+``column_moments.py``; the measure of all is ``build_record``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dicom_pipeline.dicom.fields import HEADER_FIELDS, Field, Rule
+from dicom_pipeline.dicom.hashes import accession_fallback
+from dicom_pipeline.dicom.rules import IMAGE_STATUS, IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_pipeline.dicom.scanner.noted import Noted
+from dicom_pipeline.tables.column_bytes import Mask
+from dicom_pipeline.tables.column_cells import Cells, Changes
+from dicom_pipeline.tables.column_moments import plain_dates, plain_times
+from dicom_pipeline.tables.column_numbers import plain_decimals, plain_integers
+from dicom_pipeline.tables.column_singles import single_values
+from dicom_pipeline.tables.column_texts import plain_texts
+from dicom_pipeline.tables.column_uids import uid_hashes
+from dicom_pipeline.tables.schemas import ARROW_TYPES
+
+if TYPE_CHECKING:
+    from dicom_pipeline.tables.readers import ReadJob
+
+Plain: TypeAlias = Callable[[Cells], tuple[pa.Array, Mask]]
+_READ_TOGETHER: tuple[tuple[Plain, frozenset[Rule]], ...] = (
+    (plain_texts, frozenset({Rule.TEXT, Rule.REQUIRED, Rule.STUDY_DATE_TEXT, Rule.ACCESSION, Rule.TRANSFER_SYNTAX})),
+    (plain_integers, frozenset({Rule.INTEGER})),
+    (plain_decimals, frozenset({Rule.DECIMAL})),
+    (plain_dates, frozenset({Rule.DATE, Rule.STUDY_DATE})),
+    (plain_times, frozenset({Rule.TIME})),
+)
+"""Rules whose columns are read together: one pass over the cells of all of them costs little more than over one's."""
+
+_REFUSING_NULL = frozenset({Rule.REQUIRED, Rule.STUDY_DATE})
+
+
+@dataclass(frozen=True, slots=True)
+class ValueColumns:
+    """The value columns of ``n`` files.
+
+    Attributes:
+        arrays: One array of length n for each of ``HEADER_FIELDS``, in their order, of the types of
+            ``metadata_schema()``.
+        odd: Files that the columns do not decide, because they are refused or have a finding; shape (n,). What the
+            arrays hold for them means nothing.
+    """
+
+    arrays: list[pa.Array]
+    odd: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column before it is spread over the files: its values, and for each file which of them it has."""
+
+    values: pa.Array
+    rows: npt.NDArray[np.int32]
+
+    def spread(self) -> pa.Array:
+        return self.values.take(pa.array(self.rows))
+
+
+def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> ValueColumns:
+    """Return the columns of these files: what ``build_record`` makes of each file's header, where no file is odd.
+
+    Args:
+        noted: A batch after the walk.
+        files: Indices of PLAIN files of it.
+        job: What all files have in common.
+    """
+    if not len(files):
+        return ValueColumns([pa.nulls(0, ARROW_TYPES[field.kind]) for field in HEADER_FIELDS], np.zeros(0, np.bool_))
+    odd = np.zeros(len(files), np.bool_)
+    columns = dict(_read(Changes(noted, files), odd))
+    arrays = {name: column.spread() for name, column in columns.items()}
+    for field in HEADER_FIELDS:
+        if field.rule in _REFUSING_NULL and arrays[field.name].null_count:
+            odd |= arrays[field.name].is_null().to_numpy(zero_copy_only=False)
+    studies = columns["study_uid"]
+    for field in HEADER_FIELDS:
+        if field.rule is Rule.UID_HASH:
+            uids = columns[field.name.removesuffix("_hash")]
+            arrays[field.name] = _Column(uid_hashes(uids.values), uids.rows).spread()
+        elif field.rule is Rule.ACCESSION:
+            arrays[field.name] = _with_fallback(arrays[field.name], studies, job.tenant_id)
+        elif field.rule is Rule.TRANSFER_SYNTAX:
+            arrays[field.name] = arrays[field.name].fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
+        elif field.name not in arrays:
+            arrays[field.name] = _constant(field, noted, files, job)
+    return ValueColumns([arrays[field.name] for field in HEADER_FIELDS], odd)
+
+
+def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
+    """Read every column that has a tag, and mark the files with a value that is refused or leaves a finding."""
+    for plain, rules in _READ_TOGETHER:
+        cells = changes.cells([field for field in HEADER_FIELDS if field.rule in rules])
+        values, known = plain(cells)
+        if not known.all():
+            singles, bad = single_values(cells, np.flatnonzero(~known))
+            values = pc.replace_with_mask(values, pa.array(~known), pa.array(singles, values.type))
+            odd |= bad[cells.rows].any(axis=0)
+        for field, rows in zip(cells.fields, cells.rows, strict=True):
+            first, last = int(rows[0]), int(rows[-1])
+            yield field.name, _Column(values.slice(first, last + 1 - first), rows - first)
+
+
+def _with_fallback(numbers: pa.StringArray, studies: _Column, tenant_id: str) -> pa.StringArray:
+    """Return the accession numbers with the stand-in of the study where a file has none."""
+    if not numbers.null_count:
+        return numbers
+    uids = studies.values.to_pylist()
+    fallbacks = pa.array([None if uid is None else accession_fallback(tenant_id, uid) for uid in uids], pa.string())
+    return pc.coalesce(numbers, _Column(fallbacks, studies.rows).spread())
+
+
+def _constant(field: Field, noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> pa.Array:
+    """Return a column that no element decides."""
+    kind = ARROW_TYPES[field.kind]
+    if field.rule is Rule.FILE_SIZE:
+        return pa.array(noted.sizes[files], kind)
+    if field.rule is Rule.UNFILLED:
+        return pa.nulls(len(files), kind)
+    values = {Rule.TENANT: job.tenant_id, Rule.STATUS: IMAGE_STATUS, Rule.CLOCK: job.clock}
+    return pa.repeat(pa.scalar(values[field.rule], kind), len(files))
