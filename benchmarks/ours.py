@@ -4,16 +4,27 @@ Scope: an extractor for a list of files. Loading goes through ``Warehouse`` and 
 """
 
 import datetime as dt
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from benchmarks.rounds import Unavailable
 
-Extract: TypeAlias = Callable[[Sequence[str]], list[pa.RecordBatch]]
-"""Takes absolute paths and returns rows of ``metadata_schema()``."""
+Extract: TypeAlias = Callable[[Sequence[pa.RecordBatch]], list[pa.RecordBatch]]
+"""Takes a listing and returns rows of ``metadata_schema()``."""
+
+
+def listing(paths: Sequence[str]) -> list[pa.RecordBatch]:
+    """Return absolute paths as the pipeline's listing has them, with sizes and times: rows of ``FILES_SCHEMA``."""
+    from dicom_pipeline.archive.entries import FileEntry
+    from dicom_pipeline.tables.extraction import SCAN_FILES
+    from dicom_pipeline.tables.listing import files_batches
+
+    facts = ((path, os.stat(path)) for path in paths)
+    entries = (FileEntry(path.lstrip("/"), found.st_size, found.st_mtime_ns) for path, found in facts)
+    return list(files_batches(entries, SCAN_FILES))
 
 
 def extractor(reader: str, threads: int) -> Extract:
@@ -26,20 +37,15 @@ def extractor(reader: str, threads: int) -> Extract:
     Raises:
         Unavailable: This version or installation has no such reader.
     """
-    from dicom_pipeline.archive.entries import FileEntry
     from dicom_pipeline.dicom.records import OnInvalidValue
     from dicom_pipeline.errors import ConfigurationError
     from dicom_pipeline.tables.extraction import Extractor
     from dicom_pipeline.tables.readers import ReadJob
 
     try:
-        made = Extractor(reader, workers=threads)
+        made = Extractor(reader, workers=threads, threads=threads)
     except ConfigurationError:
-        raise Unavailable("not in this version") from None
-    clock = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        raise Unavailable("not in this installation") from None
+    job = ReadJob("/", "benchmark", OnInvalidValue.REJECT, dt.datetime.now(dt.UTC).replace(tzinfo=None))
 
-    def extract(paths: Sequence[str]) -> list[pa.RecordBatch]:
-        job = ReadJob("/", "benchmark", OnInvalidValue.REJECT, clock)
-        return list(made.extract((FileEntry(str(Path(p).relative_to("/")), None, None) for p in paths), job))
-
-    return extract
+    return lambda files: list(made.extract(files, job))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +37,8 @@ def bench_extraction(archive: Path, sample_size: int, rounds: int, seed: int) ->
         bench = _Bench(Path(folder), everything, some)
         measured = run_rounds(list(PEERS), bench.measure, rounds)
         peers = {name: {**found.as_json(), **bench.facts(name)} for name, found in measured.items()}
-    return {"files": len(everything), "sample": len(some), "peers": peers}
+    compiled = find_spec("dicom_pipeline.dicom.scanner._compiled") is not None
+    return {"files": len(everything), "sample": len(some), "compiled": compiled, "peers": peers}
 
 
 class _Bench:

@@ -25,11 +25,11 @@ def main(name: str, listing: str, values: str | None = None) -> int:
     paths = Path(listing).read_text(encoding="utf-8").splitlines()
     try:
         read = PEERS[name].prepare()
-        read(paths[:_WARM_UP_FILES])
+        read(paths[:_WARM_UP_FILES])()
     except Unavailable as reason:
         sys.stdout.write(str(reason))
         return UNAVAILABLE
-    rows, cost = measured(lambda: read(paths))
+    rows, cost = measured(read(paths))
     if values is not None:
         _write_values(Path(values), rows.rows())
     sys.stdout.write(json.dumps(asdict(cost)))

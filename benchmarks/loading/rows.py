@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.extraction.sample import list_files
-from benchmarks.ours import extractor
+from benchmarks.ours import extractor, listing
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, STATE
 from dicom_pipeline.tables.slices import image_rows
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice
@@ -23,7 +23,7 @@ _UIDS = ("study_uid", "series_uid", "sop_uid")
 
 def extracted_rows(archive: Path) -> pa.Table:
     """Return the image rows of all accepted files of an archive."""
-    batches = extractor("auto", 2)(list_files(archive))
+    batches = extractor("auto", 2)(listing(list_files(archive)))
     return image_rows(pa.RecordBatchReader.from_batches(batches[0].schema, batches)).read_all().combine_chunks()
 
 

@@ -5,6 +5,7 @@ Scope: the interface, and the forms in which peers hand back values.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 Row: TypeAlias = Sequence[object]
@@ -16,6 +17,10 @@ class Rows(Protocol):
 
     def rows(self) -> Iterable[Row | None]:
         """Yield a row a file, in their order, None for one that could not be read; not part of the measurement."""
+
+
+Prepared: TypeAlias = Callable[[Sequence[str]], Callable[[], Rows]]
+"""Takes paths, as an archive's listing has them, and returns the work that is measured."""
 
 
 class Peer(Protocol):
@@ -34,8 +39,8 @@ class Peer(Protocol):
     def does(self) -> str:
         """See the class."""
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
-        """Import, compile and start what is needed, and return the function that is measured.
+    def prepare(self) -> Prepared:
+        """Import, compile and start what is needed.
 
         Raises:
             Unavailable: It is not installed here.
@@ -51,6 +56,11 @@ class Listed:
     def rows(self) -> Iterable[Row | None]:
         """Yield the rows."""
         return self.found
+
+
+def of_paths(read: Callable[[Sequence[str]], Rows]) -> Prepared:
+    """Return a reader of plain paths as what is prepared."""
+    return lambda paths: partial(read, paths)
 
 
 class Nothing:

@@ -7,10 +7,10 @@ reads up to the last wanted attribute and prints the values.
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Row, Rows
+from benchmarks.extraction.peers.base import Prepared, Row, Rows, of_paths
 from benchmarks.extraction.peers.compiled import compiled, run
 from benchmarks.extraction.wanted import TAGS
 from benchmarks.rounds import Unavailable
@@ -26,7 +26,7 @@ class DcmDump:
     slow: bool = True
     does: str = "dcmdump +P of each, 500 files a call; text, not parsed"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         if shutil.which("dcmdump") is None:
             raise Unavailable("not installed (apt-get install dcmtk)")
@@ -39,7 +39,7 @@ class DcmDump:
             printed = [subprocess.run([*command, *files], capture_output=True, check=False).stdout for files in calls]
             return _Dumped(b"".join(printed).decode("utf-8", "replace"), paths)
 
-        return read
+        return of_paths(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class DcmtkLibrary:
     slow: bool = False
     does: str = "loadFileUntilTag(last wanted), findAndGetOFStringArray of each; text"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         program = compiled("dcmtk_peer.cc", "g++", "dcmdata", "oflog", "ofstd")
         command = [str(program), *(f"{tag:08x}" for tag in TAGS)]
-        return lambda paths: _Printed(run(command, paths))
+        return of_paths(lambda paths: _Printed(run(command, paths)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 Scope: opening each file up to the last wanted attribute and asking for each.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Listed, Row, Rows
+from benchmarks.extraction.peers.base import Listed, Prepared, Row, of_paths
 from benchmarks.extraction.wanted import KEYWORDS, TAGS
 from benchmarks.rounds import Unavailable
 
@@ -18,7 +17,7 @@ class DicomSdl:
     slow: bool = False
     does: str = "open_file(load_until=last wanted), getattr; tuples"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         try:
             import dicomsdl
@@ -34,4 +33,4 @@ class DicomSdl:
             except (dicomsdl.DicomException, RuntimeError, UnicodeError):
                 return None
 
-        return lambda paths: Listed([read_one(path) for path in paths])
+        return of_paths(lambda paths: Listed([read_one(path) for path in paths]))

@@ -4,10 +4,10 @@ Scope: open, fstat, read 16 KB, close, and nothing else, in C and in the leanest
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Nothing, Rows
+from benchmarks.extraction.peers.base import Nothing, Prepared, Rows, of_paths
 from benchmarks.extraction.peers.compiled import compiled, run
 
 _BLOCK = 16_384
@@ -20,7 +20,7 @@ class FloorInC:
     slow: bool = False
     does: str = "open, fstat, pread 16 KB, close; nothing read"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         program = str(compiled("floor.c", "gcc"))
 
@@ -28,7 +28,7 @@ class FloorInC:
             run([program], paths)
             return Nothing()
 
-        return read
+        return of_paths(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class FloorInPython:
     slow: bool = False
     does: str = "the same from Python"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         buffers = [bytearray(_BLOCK)]
 
@@ -50,4 +50,4 @@ class FloorInPython:
                 os.close(descriptor)
             return Nothing()
 
-        return read
+        return of_paths(read)

@@ -3,10 +3,10 @@
 Scope: one scan of all files, and fetching each value.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Listed, Row, Rows
+from benchmarks.extraction.peers.base import Listed, Prepared, Row, Rows, of_paths
 from benchmarks.extraction.wanted import TAGS
 from benchmarks.rounds import Unavailable
 
@@ -18,7 +18,7 @@ class GdcmScanner:
     slow: bool = True
     does: str = "Scanner.Scan (C++), GetValue of each; tuples of text"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         try:
             import gdcm
@@ -38,4 +38,4 @@ class GdcmScanner:
             ]
             return Listed(found)
 
-        return read
+        return of_paths(read)

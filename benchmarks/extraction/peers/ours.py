@@ -3,14 +3,15 @@
 Scope: this project's readers, whose result is the finished, typed Arrow table with outcomes and findings.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
-from benchmarks.extraction.peers.base import Row, Rows
+from benchmarks.extraction.peers.base import Prepared, Row
 from benchmarks.extraction.wanted import FIELDS
-from benchmarks.ours import extractor
+from benchmarks.ours import Extract, extractor, listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class Ours:
         """See ``Peer``."""
         return f"reader {self.reader}, {self.threads} at a time; Arrow table, typed and judged"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         extract = extractor(self.reader, self.threads)
-        return lambda paths: _Extracted(extract(paths))
+        return lambda paths: partial(_extracted, extract, listing(paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,7 @@ class _Extracted:
             accepted = batch.column("outcome").to_pylist()
             for outcome, *values in zip(accepted, *columns, strict=True):
                 yield values if outcome == "accepted" else None
+
+
+def _extracted(extract: Extract, files: list[pa.RecordBatch]) -> _Extracted:
+    return _Extracted(extract(files))

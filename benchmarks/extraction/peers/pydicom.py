@@ -5,10 +5,9 @@ Scope: a loop of ``dcmread`` up to the pixels and ``getattr`` of what is wanted,
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Listed, Row, Rows
+from benchmarks.extraction.peers.base import Listed, Prepared, Row, of_paths
 from benchmarks.extraction.wanted import KEYWORDS
 
 
@@ -24,7 +23,7 @@ class Pydicom:
         """See ``Peer``."""
         return f"dcmread(stop_before_pixels=True{', specific_tags=…' * self.only_wanted}), getattr; tuples"
 
-    def prepare(self) -> Callable[[Sequence[str]], Rows]:
+    def prepare(self) -> Prepared:
         """See ``Peer``."""
         from pydicom import dcmread
 
@@ -40,7 +39,7 @@ class Pydicom:
             except Exception:  # whatever a broken file provokes: the loop goes on
                 return None
 
-        return lambda paths: Listed([read_one(path) for path in paths])
+        return of_paths(lambda paths: Listed([read_one(path) for path in paths]))
 
 
 _SYNTAX = KEYWORDS.index("TransferSyntaxUID")
