@@ -114,5 +114,19 @@ def run(parts: tuple[str, ...], files: int, rounds: int, seed: int, work: Path) 
         _MEASURE[part](whole)
 
 
+@cli.command()
+@click.option("--work", type=click.Path(path_type=Path), default=Workplace().root, help="Where the raw results are.")
+def report(work: Path) -> None:
+    """Write RESULTS.md from whatever parts have been measured."""
+    from benchmarks.report.raw import load_raw
+    from benchmarks.report.write import NOTES, REPORT, write_report
+
+    raw = load_raw(Workplace(work.absolute()))
+    if not raw.parts:
+        raise click.ClickException("nothing has been measured yet: python -m benchmarks run")
+    write_report(raw, REPORT, NOTES)
+    click.echo(REPORT)
+
+
 if __name__ == "__main__":
     cli()

@@ -68,3 +68,8 @@ _EMPTY_SHARE = 0.06
 def filler(random: Random, tag: int, vr: str) -> Element:
     """Return an element with a plausible value; some are empty, as in every archive."""
     return Element(tag, vr, b"" if random.random() < _EMPTY_SHARE else _MAKERS[vr](random))
+
+
+def can_fill(vr: str) -> bool:
+    """Whether ``filler`` knows values of the value representation."""
+    return vr in _MAKERS

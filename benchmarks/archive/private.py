@@ -10,7 +10,7 @@ from random import Random
 from pydicom.datadict import private_dictionary_VR
 
 from benchmarks.archive.elements import AnyElement, Element, Nested
-from benchmarks.archive.filler import filler
+from benchmarks.archive.filler import can_fill, filler
 
 _CREATORS = {
     "GE": (
@@ -36,7 +36,9 @@ def private_blocks(random: Random, manufacturer: str, modality: str) -> Iterator
     for group, creator in _CREATORS[vendor]:
         yield Element(group << 16 | 0x0010, "LO", creator)
         for number in sorted(random.sample(range(0x1001, 0x10F0), random.randint(5, 22))):
-            yield filler(random, group << 16 | number, _private_vr(random, group << 16 | number, creator.decode()))
+            tag = group << 16 | number
+            if vr := _private_vr(random, tag, creator.decode()):
+                yield filler(random, tag, vr)
     if vendor == "PHILIPS":
         yield Nested(0x2005_10F4, [_decoys(random), _decoys(random)], undefined=True)
     if random.random() < _BLOB_SHARE.get(modality, 0):
@@ -47,13 +49,16 @@ def private_blocks(random: Random, manufacturer: str, modality: str) -> Iterator
         yield Element(0x0011_1001, "OB", random.randbytes(20_000))
 
 
-def _private_vr(random: Random, tag: int, creator: str) -> str:
-    """Return the maker's value representation where it is known: readers of implicit data sets look it up, too."""
+def _private_vr(random: Random, tag: int, creator: str) -> str | None:
+    """Return the maker's value representation where it is known (readers of implicit data sets look it up, too).
+
+    None where that is one that cannot be filled, such as a sequence.
+    """
     try:
         known = private_dictionary_VR(tag, creator)
     except KeyError:
         return random.choice(_PRIVATE_VRS)
-    return known if known in _PRIVATE_VRS else "UN"
+    return known if can_fill(known) else None
 
 
 def _headers_of_siemens(random: Random) -> Iterator[AnyElement]:

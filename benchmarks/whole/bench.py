@@ -54,7 +54,7 @@ def bench_memory(archive: Path, work: Path) -> dict[str, Any]:
             report = load_archive(archive / TENANT, url, work, memory=memory)
     finally:
         server.stop()
-    return {"report": report, "pss": memory.pss, "rss": memory.rss}
+    return {"files": report["files"]["listed"], "report": report, "pss": memory.pss, "rss": memory.rss}
 
 
 class _Bench:
