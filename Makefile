@@ -65,8 +65,10 @@ clean: ## Delete caches and build results; the environment and loaded data stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-purge: clean ## Delete also .venv, the sample archive, what make bench left, and .dicom_pipeline with all that is loaded
+purge: clean ## Delete also .venv, the sample archive, what make bench left, .dicom_pipeline with all loaded data
 	if [ -d .dicom_pipeline ] && [ -x $(BIN)/dicom-pipeline ]; then $(BIN)/dicom-pipeline warehouse stop; fi
+	if [ -d benchmarks/.work/server ] && [ -x $(BIN)/dicom-pipeline ]; then \
+	  $(BIN)/dicom-pipeline warehouse stop --home benchmarks/.work/server; fi
 	rm -rf $(VENV) $(SCANNER)/*.so sample_archive .dicom_pipeline benchmarks/.work
 
 # pip is the last thing an environment gets: where it stands, the environment is whole.

@@ -12,6 +12,7 @@ from benchmarks.report.targets import TARGETS, Target
 from benchmarks.results import Spread
 
 _MICRO = 1e6
+_NO_NOTE = "no note yet; write one in `benchmarks/notes.json`"
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -27,16 +28,15 @@ def targets_table(raw: Raw, notes: Mapping[str, str]) -> str:
         found = target.find(raw)
         rows.append(_target_row(target, found))
         if found is not None and not target.met(found):
-            note = notes.get(target.key, f"no note yet: write one under `{target.key}` in `benchmarks/notes.json`")
-            missed.append(f"- {target.what.removeprefix('... ').capitalize()}: {note}")
-    table = markdown(["", "target", "median", "least to most", ""], rows)
+            missed.append(f"- `{target.key}`: {notes.get(target.key, _NO_NOTE)}")
+    table = markdown(["", "key", "target", "median", "least to most", ""], rows)
     return "\n\n".join([table, *(["Missed:\n\n" + "\n".join(missed)] if missed else [])])
 
 
 def _target_row(target: Target, found: Spread | None) -> list[str]:
     goal = f"{'at least' if target.at_least else 'at most'} {target.goal:g}{target.unit}"
     if found is None:
-        return [target.what, goal, "not measured", "", ""]
+        return [target.what, f"`{target.key}`", goal, "not measured", "", ""]
     values = [f"{value:.3g}{target.unit}" for value in (found.median, found.least, found.most)]
     return [
         target.what,

@@ -1,11 +1,13 @@
 """dicomsdl: a C++ reader with Python values.
 
-Scope: opening each file up to the last wanted attribute and asking for each.
+Scope: opening each file up to the last wanted attribute and asking for each. Empty files are kept from it.
 """
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.extraction.peers.base import Listed, Prepared, Row, of_paths
+from benchmarks.extraction.peers.base import Listed, Prepared, Row, Rows
 from benchmarks.extraction.wanted import KEYWORDS, TAGS
 from benchmarks.rounds import Unavailable
 
@@ -33,4 +35,9 @@ class DicomSdl:
             except (dicomsdl.DicomException, RuntimeError, UnicodeError):
                 return None
 
-        return of_paths(lambda paths: Listed([read_one(path) for path in paths]))
+        def prepared(paths: Sequence[str]) -> Callable[[], Rows]:
+            # On an empty file it frees memory twice, and the process is gone.
+            given = [path if os.path.getsize(path) else None for path in paths]
+            return lambda: Listed([read_one(path) if path else None for path in given])
+
+        return prepared
