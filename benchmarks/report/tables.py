@@ -38,13 +38,8 @@ def _target_row(target: Target, found: Spread | None) -> list[str]:
     if found is None:
         return [target.what, f"`{target.key}`", goal, "not measured", "", ""]
     values = [f"{value:.3g}{target.unit}" for value in (found.median, found.least, found.most)]
-    return [
-        target.what,
-        goal,
-        f"**{values[0]}**",
-        f"{values[1]} to {values[2]}",
-        "kept" if target.met(found) else "missed",
-    ]
+    verdict = "kept" if target.met(found) else "missed"
+    return [target.what, f"`{target.key}`", goal, f"**{values[0]}**", f"{values[1]} to {values[2]}", verdict]
 
 
 def extraction_table(raw: Raw) -> str:
