@@ -51,7 +51,7 @@ unit: env ## The tests
 
 bench: env ## Measure against peers and limits, write benchmarks/RESULTS.md; FILES=2000 for a try-out
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
-	$(BIN)/python -m benchmarks run --files $(FILES)
+	$(BIN)/python -m benchmarks all --files $(FILES)
 	$(BIN)/python -m benchmarks report
 
 format: env ## Put the code into the house's format

@@ -5,6 +5,7 @@ Scope: arguments, the order of parts, and the archives they share. What a part d
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from benchmarks.archive.__main__ import main as archive_command
 from benchmarks.archive.__main__ import write_with_progress
 from benchmarks.archive.plan import ArchiveSpec
-from benchmarks.results import PARTS, save
+from benchmarks.results import save
 from benchmarks.sizes import DEFAULT_FILES, Sizes, Workplace
 
 _SMALL_PIXELS = 1024
@@ -77,41 +78,71 @@ def _memory(run: Run) -> None:
     run.keep("memory", bench_memory(run.archive(run.sizes.archive_files, 1), run.place.root))
 
 
-_MEASURE: dict[str, Callable[[Run], None]] = {
-    "extraction": _extraction,
-    "loading": _loading,
-    "growth": _growth,
-    "end_to_end": _end_to_end,
-    "memory": _memory,
-}
-
-
-@click.group(context_settings={"max_content_width": 100})
+@click.group(context_settings={"max_content_width": 100, "show_default": True})
 def cli() -> None:
-    """Measure extraction, loading and the whole pipeline against peers and limits, and write the report."""
+    """Measure extraction, loading and the whole pipeline against peers and limits, and write the report.
+
+    \b
+        python -m benchmarks all --files 2000
+        python -m benchmarks extract --rounds 9
+        python -m benchmarks report
+    """
 
 
 cli.add_command(archive_command, "archive")
 
 
-@cli.command(context_settings={"show_default": True})
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
-@click.option("--files", default=DEFAULT_FILES, help="Files of the extraction benchmark; all sizes follow from it.")
-@click.option("--rounds", default=5, help="Measured rounds.")
-@click.option("--seed", default=1, help="Seed of archives and samples.")
-@click.option("--work", type=click.Path(path_type=Path), default=Workplace().root, help="Archives and raw results.")
-def run(parts: tuple[str, ...], files: int, rounds: int, seed: int, work: Path) -> None:
-    r"""Measure PARTS (all by default) and keep the raw results.
+def _of_a_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of every measurement, and the run that they amount to."""
 
-    \b
-        python -m benchmarks run extraction --files 2000
-        python -m benchmarks report
-    """
-    whole = Run(files, rounds, seed, work)
-    whole.place.root.mkdir(parents=True, exist_ok=True)
-    for part in parts or PARTS:
-        print(f"{part}:", file=sys.stderr)  # noqa: T201
-        _MEASURE[part](whole)
+    @click.option("--files", default=DEFAULT_FILES, help="Files of the extraction benchmark; all sizes follow from it.")
+    @click.option("--rounds", default=5, help="Measured rounds.")
+    @click.option("--seed", default=1, help="Seed of archives and samples.")
+    @click.option("--work", type=click.Path(path_type=Path), default=Workplace().root, help="Archives and raw results.")
+    @wraps(command)
+    def with_run(files: int, rounds: int, seed: int, work: Path, **others: bool) -> None:
+        whole = Run(files, rounds, seed, work)
+        whole.place.root.mkdir(parents=True, exist_ok=True)
+        command(whole, **others)
+
+    return with_run
+
+
+_growth_option = click.option("--growth/--no-growth", default=True, help="Also fill a table of years; takes minutes.")
+
+
+@cli.command()
+@_of_a_run
+def extract(run: Run) -> None:
+    """Measure readers of headers."""
+    _extraction(run)
+
+
+@cli.command()
+@_growth_option
+@_of_a_run
+def load(run: Run, growth: bool) -> None:
+    """Measure ways to load rows into PostgreSQL."""
+    _loading(run)
+    if growth:
+        _growth(run)
+
+
+@cli.command()
+@_of_a_run
+def end_to_end(run: Run) -> None:
+    """Measure the whole, and its memory."""
+    _end_to_end(run)
+    _memory(run)
+
+
+@cli.command("all")
+@_growth_option
+@_of_a_run
+def everything(run: Run, growth: bool) -> None:
+    """Measure everything; `report` then writes it down."""
+    for part in (_extraction, _loading, *([_growth] if growth else []), _end_to_end, _memory):
+        part(run)
 
 
 @cli.command()
@@ -123,7 +154,7 @@ def report(work: Path) -> None:
 
     raw = load_raw(Workplace(work.absolute()))
     if not raw.parts:
-        raise click.ClickException("nothing has been measured yet: python -m benchmarks run")
+        raise click.ClickException("nothing has been measured yet: python -m benchmarks all")
     write_report(raw, REPORT, NOTES)
     click.echo(REPORT)
 

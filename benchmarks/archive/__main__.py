@@ -19,7 +19,7 @@ from benchmarks.archive.plan import ArchiveSpec
 @click.option("--pixel-bytes", default=4096, help="Bytes of pixel data a file.")
 @click.option("--broken", default=2.0, help="Broken files of a thousand: cut, empty, no DICOM, contradicting.")
 def main(directory: Path, files: int, dates: int, seed: int, pixel_bytes: int, broken: float) -> None:
-    r"""Write a synthetic DICOM archive below DIRECTORY, as hospital/<YYYYMMDD>/<study>/<series>/<instance>.dcm.
+    """Write a synthetic DICOM archive below DIRECTORY, as hospital/<YYYYMMDD>/<study>/<series>/<instance>.dcm.
 
     Numbers of series and files, modalities, makers, lengths and absent values follow a large public archive; seven
     encodings, four character sets, private blocks and misleading sequences are mixed as a hospital has them. Nothing in

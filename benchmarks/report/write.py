@@ -16,6 +16,13 @@ _PACKAGE = Path(__file__).parents[1]
 NOTES = _PACKAGE / "notes.json"
 REPORT = _PACKAGE / "RESULTS.md"
 PLOT = "results.png"
+_COMMANDS = {
+    "extraction": "extract",
+    "loading": "load",
+    "growth": "load",
+    "end_to_end": "end-to-end",
+    "memory": "end-to-end",
+}
 
 
 def write_report(raw: Raw, path: Path, notes: Path) -> None:
@@ -98,7 +105,7 @@ def _conditions(raw: Raw) -> str:
     rows = []
     for part, found in raw.parts.items():
         machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
-        again = f"`python -m benchmarks run {part} --files {found['sizes']['files']} --seed {found['seed']}`"
+        again = f"`python -m benchmarks {_COMMANDS[part]} --files {found['sizes']['files']} --seed {found['seed']}`"
         rows.append([part, found["measured"], machine, again])
     tables = [markdown(["part", "when", "machine", "again"], rows)]
     newest = max(raw.parts.values(), key=lambda found: str(found["measured"]), default=None)
