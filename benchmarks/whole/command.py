@@ -50,12 +50,13 @@ def load_archive(root: Path, url: str, work: Path, *options: str, memory: Memory
     return report
 
 
-def run_script(url: str, directories: Sequence[Path]) -> None:
-    """Run the script people write on whole dates."""
+def run_script(url: str, directories: Sequence[Path]) -> float:
+    """Run the script people write on whole dates; return its wall seconds, imports not counted."""
     driver_url = url.replace("postgresql://", "postgresql+psycopg2://")
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.whole.script", driver_url, *map(str, directories)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return float(done.stdout)
 
 
 @contextmanager
