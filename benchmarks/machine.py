@@ -6,6 +6,7 @@ Scope: processor, memory, kernel, file system and versions, as the reports state
 import os
 import platform
 import re
+import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,6 +51,9 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    if shutil.which("dcmdump"):
+        said = subprocess.run(["dcmdump", "--version"], capture_output=True, text=True, check=False).stdout
+        found["DCMTK"] = next(iter(re.findall(r"dcmdump v(\S+)", said)), "unknown")
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.report.plot import draw
 from benchmarks.report.raw import Raw
 from benchmarks.report.tables import extraction_table, loading_table, markdown, targets_table, whole_table
+from benchmarks.sizes import DEFAULT_FILES
 
 _PACKAGE = Path(__file__).parents[1]
 NOTES = _PACKAGE / "notes.json"
@@ -45,6 +46,11 @@ def _sections(raw: Raw, notes: dict[str, str], *, has_plot: bool) -> Iterator[st
         "Written by `make bench`; what is measured and why so is in [README.md](README.md). Ratios are taken round by"
         " round, so that what disturbs the machine disturbs both sides; medians, with the least and the largest."
     )
+    if any(found["sizes"]["files"] < DEFAULT_FILES for found in raw.parts.values()):
+        yield (
+            "**A try-out**: some parts were measured smaller than the targets are meant for. What a call, a slice or a"
+            " date costs whatever its size weighs too much here."
+        )
     yield "## Against the targets\n\n" + targets_table(raw, notes)
     if has_plot:
         yield f"![Readers and loaders, medians]({PLOT})"
