@@ -140,7 +140,9 @@ def extract(
     tenant_id = _tenant(tenant)
     policy = OnInvalidValue(on_invalid_value or "reject")
     with _counter(quiet=as_json) as count:
-        summary = extract_to_file(list(paths), out, tenant=tenant_id, reader=reader or "auto", policy=policy, progress=count)
+        summary = extract_to_file(
+            list(paths), out, tenant=tenant_id, reader=reader or "auto", policy=policy, progress=count
+        )
     if as_json:
         click.echo(json.dumps(summary.as_json()))
     else:

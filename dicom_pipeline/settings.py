@@ -111,7 +111,7 @@ class Settings(BaseModel):
         remembered: The archives loaded from the shell with this home, as ``remember`` wrote them.
         reader: Which header reader: ``auto``, ``pure`` (``auto`` without compiled code) or ``pydicom``.
         workers: Processes that read headers with care; None means one a processor.
-        threads: Threads that scan headers; None means two a processor. Each has up to 64 files on their way from a disk.
+        threads: Threads that scan headers; None means two a processor. Each has up to 64 files on their way from disk.
         reject_limit: Share of refused DICOM files above which the check of a date is an error.
         partitions_per_run: Dates that one Dagster run takes at most.
         allow_schema_evolution: Whether a missing nullable column is added to an existing table.

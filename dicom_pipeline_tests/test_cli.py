@@ -42,6 +42,7 @@ def test_json_is_one_object_and_nothing_else(home: Path, empty_database: Databas
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert list(report) == ["tenant", "warehouse", "dates", "files", "rows", "checks", "seconds"]
+    assert report["files"].pop("read_by") == {"scanner": 6, "pydicom": 0}
     assert report["files"] == {"listed": 6, "accepted": 6, "rejected": 0, "rejected_by_reason": {}}
     assert report["rows"] == {"dicom_image_meta": 6, "dicom_state_meta": 2, "dicom_reject": 0}
     assert set(report["checks"]) == {"passed", "warned", "failed"}

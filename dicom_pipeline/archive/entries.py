@@ -6,7 +6,7 @@ object store follows by implementing the same methods.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from dicom_pipeline.errors import ArchiveError
 
@@ -27,6 +27,10 @@ class FileEntry:
     size: int | None
     mtime_ns: int | None
     problem: str | None = None
+
+
+EntryRow: TypeAlias = tuple[bytes, int | None, int | None, str | None]
+"""An entry as millions of them pass by: the exact bytes of its path, size, time of modification, problem."""
 
 
 class DirectoryVanished(ArchiveError):
@@ -58,6 +62,9 @@ class ArchiveStore(Protocol):
             ArchiveError: ``directory`` itself cannot be listed, or an error that is no matter of permission hides
                 part of what is below it.
         """
+
+    def rows(self, directory: str) -> Iterator[EntryRow]:
+        """Yield what ``walk`` does, as rows."""
 
     def open(self, path: str) -> BinaryIO:
         """Open a regular file unbuffered for reading and seeking; never blocks on a pipe or a device.

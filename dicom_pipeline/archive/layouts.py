@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dicom_pipeline.archive.entries import ArchiveStore, DirectoryVanished, FileEntry
+from dicom_pipeline.archive.entries import ArchiveStore, DirectoryVanished, EntryRow
 from dicom_pipeline.errors import ConfigurationError
 
 _WORDS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
@@ -68,17 +68,16 @@ class DateDirectories:
         search.descend("", 0, {})
         return DateListing(sorted(search.dates), search.outside)
 
-    def files(self, store: ArchiveStore, date: dt.date) -> Iterator[FileEntry]:
+    def rows(self, store: ArchiveStore, date: dt.date) -> Iterator[EntryRow]:
         """Yield the date's entries; none if it has no directory.
 
         Raises:
             ArchiveError: The root or the date's directory cannot be listed.
         """
         try:
-            entries = store.walk(self.directory(date))
+            return store.rows(self.directory(date))
         except DirectoryVanished:
-            return
-        yield from entries
+            return iter(())
 
 
 class _Search:

@@ -1,7 +1,7 @@
 """An archive on a local path: a disk, or a network share that is mounted.
 
-Scope: listing and opening through the operating system. Links, permissions, names of any bytes and what changes under
-our feet are settled here; which directory means which date is ``layouts.py``, what is inside a file is ``dicom/``.
+Scope: the store's methods and what they say when the system refuses. How a tree is walked and where links lead is in
+``tree.py``, which directory means which date in ``layouts.py``, what is inside a file in ``dicom/``.
 
 Paths are bytes inside this module: names need not be UTF-8, and are sorted by their bytes.
 """
@@ -13,8 +13,8 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from dicom_pipeline.archive.entries import DirectoryVanished, FileEntry
-from dicom_pipeline.archive.problems import LINK_OUTSIDE_ARCHIVE, NOT_A_FILE, problem_of
+from dicom_pipeline.archive.entries import DirectoryVanished, EntryRow, FileEntry
+from dicom_pipeline.archive.tree import Tree, join, names_in, system_text
 from dicom_pipeline.errors import ArchiveError, ConfigurationError
 
 # Neither blocks on a pipe nor makes a terminal ours, and no child process inherits it.
@@ -25,10 +25,6 @@ _DATE_PLACE = re.compile(
     r"(?:year=)?(?:19|20)[0-9]{2}"
     r"(?:[-/]?(?:month=)?(?:0[1-9]|1[0-2])(?:[-/]?(?:day=)?(?:0[1-9]|[12][0-9]|3[01]))?)?"
 )
-
-# Errors that concern the one directory that could not be listed. Any other (a disk or network error, no more file
-# descriptors) would hide rows that a load then deletes, so the whole listing fails.
-_ENTRY_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class LocalStore:
@@ -43,9 +39,12 @@ class LocalStore:
         self.root = os.fspath(root)
         if not self.root or "\0" in self.root:
             raise ConfigurationError("the archive's path is empty or holds a NUL character: name a directory")
-        self._real_root = os.path.realpath(os.fsencode(self.root))
-        self.inside_prefix = self._real_root.rstrip(b"/") + b"/"
+        self._tree = Tree(os.path.realpath(os.fsencode(self.root)))
+
+    @property
+    def inside_prefix(self) -> bytes:
         """Real path of the root with a slash behind it: how the real path of everything inside begins."""
+        return self._tree.prefix
 
     def check(self) -> None:
         """Make sure that the root can be listed.
@@ -54,13 +53,13 @@ class LocalStore:
             ArchiveError: It is missing, not a directory or not readable.
         """
         try:
-            os.listdir(os.path.join(self._real_root, b""))
-            if os.access(self._real_root, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            os.listdir(os.path.join(self._tree.root, b""))
+            if os.access(self._tree.root, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
                 return
             code = errno.EACCES
         except OSError as error:
             code = error.errno or errno.EIO
-        raise ArchiveError(f"the archive's root {self.root!r} {_ROOT_TROUBLE.get(code) or _system_text(code)}")
+        raise ArchiveError(f"the archive's root {self.root!r} {_ROOT_TROUBLE.get(code) or system_text(code)}")
 
     def subdirectories(self, directory: str) -> list[str]:
         """Return the names of the directories directly below ``directory``, by their bytes; see ``ArchiveStore``.
@@ -78,9 +77,14 @@ class LocalStore:
 
         Links inside the archive are followed; each directory is entered once a walk, so loops end.
         """
+        rows = self.rows(directory)
+        return (FileEntry(os.fsdecode(path), size, mtime_ns, problem) for path, size, mtime_ns, problem in rows)
+
+    def rows(self, directory: str) -> Iterator[EntryRow]:
+        """Yield what ``walk`` does, as rows: one question to the system an entry, and little else."""
         start = os.fsencode(directory)
         names = self._list_start(start)
-        return self._entries(start, names)
+        return self._tree.entries(start, names)
 
     def open(self, path: str) -> BinaryIO:
         """Open a regular file unbuffered; see ``ArchiveStore``. No error tells the path.
@@ -93,7 +97,7 @@ class LocalStore:
         try:
             if "\0" in path:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            full = self.inside_prefix + os.fsencode(path)
+            full = self._tree.prefix + os.fsencode(path)
             descriptor = os.open(full, _OPEN_FLAGS)
             self._refuse_all_but_own_files(descriptor, full)
             return os.fdopen(descriptor, "rb", buffering=0)
@@ -107,69 +111,16 @@ class LocalStore:
         # Asked of the open file, not of the name: nobody can exchange a link in between.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.ENXIO, "not a regular file")
-        if not self._inside(_real_path(descriptor, full)):
+        if not self._tree.inside(_real_path(descriptor, full)):
             raise OSError(errno.EACCES, "outside the archive")
-
-    def _inside(self, real_path: bytes) -> bool:
-        return real_path == self._real_root or real_path.startswith(self.inside_prefix)
-
-    def _entries(self, start: bytes, names: list[bytes]) -> Iterator[FileEntry]:
-        # A stack instead of recursion: no depth of directories can exhaust Python's.
-        seen = {_identity(os.stat(self.inside_prefix + start))}
-        pending = [(start, names)]
-        while pending:
-            parent, names = pending[-1]
-            if not names:
-                pending.pop()
-                continue
-            path = _join(parent, names.pop())
-            found = self._examine(path, seen)
-            if isinstance(found, FileEntry):
-                yield found
-            else:
-                pending.append((path, found))
-
-    def _examine(self, path: bytes, seen: set[int]) -> FileEntry | list[bytes]:
-        """Return the entry, or if it is a directory what is in it (nothing if it was entered before)."""
-        full = self.inside_prefix + path
-        try:
-            status = self._status(full)
-        except OSError as error:
-            return _unreadable(path, problem_of(error))
-        if status is None:
-            return _unreadable(path, LINK_OUTSIDE_ARCHIVE)
-        if stat.S_ISREG(status.st_mode):
-            return FileEntry(os.fsdecode(path), status.st_size, status.st_mtime_ns)
-        if not stat.S_ISDIR(status.st_mode):
-            return _unreadable(path, NOT_A_FILE)
-        if _identity(status) in seen:
-            return []
-        seen.add(_identity(status))
-        return self._enter(path, full)
-
-    def _enter(self, path: bytes, full: bytes) -> FileEntry | list[bytes]:
-        try:
-            return _last_name_first(full)
-        except OSError as error:
-            if error.errno in _ENTRY_ERRORS:
-                return _unreadable(path, problem_of(error))
-            text = _system_text(error.errno)
-        raise ArchiveError(f"a directory inside the archive {text}: load again when that is mended")
-
-    def _status(self, full: bytes) -> os.stat_result | None:
-        """Return what is at the path, or at the end of the link there; None if that leads out of the archive."""
-        status = os.lstat(full)
-        if not stat.S_ISLNK(status.st_mode):
-            return status
-        # Where it leads comes first: what is outside is not even asked for its status.
-        return os.stat(full) if self._inside(os.path.realpath(full)) else None
 
     def _children(self, directory: str) -> Iterator[tuple[bytes, bool]]:
         start = os.fsencode(directory)
         names = self._list_start(start)
         for name in reversed(names):
             try:
-                status = self._status(self.inside_prefix + _join(start, name))
+                full = self._tree.prefix + join(start, name)
+                status = self._tree.resolved(full, os.lstat(full))
             except OSError as error:
                 if error.errno in {errno.EACCES, errno.EPERM}:
                     # Readable but not searchable: every date below it would be lost in silence.
@@ -178,11 +129,11 @@ class LocalStore:
             yield name, status is not None and stat.S_ISDIR(status.st_mode)
 
     def _list_start(self, directory: bytes) -> list[bytes]:
-        full = self.inside_prefix + directory
-        if not self._inside(os.path.realpath(full)):
+        full = self._tree.prefix + directory
+        if not self._tree.inside(os.path.realpath(full)):
             raise ArchiveError(f"{_place(directory)} leads outside the archive and is not followed")
         try:
-            return _last_name_first(full)
+            return names_in(full)
         except OSError as error:
             code = error.errno or errno.EIO
         # The root's own trouble explains everything below it.
@@ -192,7 +143,7 @@ class LocalStore:
     def _cannot_list(self, directory: bytes, code: int) -> ArchiveError:
         if code == errno.ENOENT:
             return DirectoryVanished(f"{_place(directory)} is not there: list the archive's dates again")
-        return ArchiveError(f"{_place(directory)} {_ROOT_TROUBLE.get(code) or _system_text(code)}")
+        return ArchiveError(f"{_place(directory)} {_ROOT_TROUBLE.get(code) or system_text(code)}")
 
 
 _ROOT_TROUBLE = {
@@ -202,31 +153,9 @@ _ROOT_TROUBLE = {
 }
 
 
-def _system_text(code: int | None) -> str:
-    return f"cannot be listed ({os.strerror(code or errno.EIO)})"
-
-
 def _place(directory: bytes) -> str:
     text = os.fsdecode(directory)
     return f"the archive's directory {text}" if _DATE_PLACE.fullmatch(text) else "a directory of the archive"
-
-
-def _join(parent: bytes, name: bytes) -> bytes:
-    return parent + b"/" + name if parent else name
-
-
-def _identity(status: os.stat_result) -> int:
-    # One integer takes half the memory of a pair, which counts where every file has a directory of its own.
-    return status.st_dev << 64 | status.st_ino
-
-
-def _last_name_first(full: bytes) -> list[bytes]:
-    """Return the names in a directory in descending order of their bytes, for taking them from the end."""
-    return sorted(os.listdir(full), reverse=True)
-
-
-def _unreadable(path: bytes, problem: str) -> FileEntry:
-    return FileEntry(os.fsdecode(path), None, None, problem)
 
 
 def _real_path(descriptor: int, full: bytes) -> bytes:

@@ -48,7 +48,7 @@ def dictionary_vr(tag: int) -> str | None:
 
 @cache
 def known_tags() -> list[int]:
-    """Return every standard tag for which ``dictionary_vr`` has a VR, ascending; no repeating groups or group lengths."""
+    """Return every standard tag that has a VR, ascending; without repeating groups, and group lengths not listed."""
     return sorted(tag for tag in _attributes().DicomDictionary if tag >> 16 not in _CATCH_ALL_GROUPS)
 
 

@@ -19,6 +19,7 @@ from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import told, told_without_values
+from dicom_pipeline.orchestration.instance import stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.sources import date_source
@@ -70,7 +71,9 @@ def load_assets(
         failed: list[str] = []
         for key in context.partition_keys:
             outcome = DateOutcome(date_of(key))
-            yield from _date_events(loader, outcome, stages)
+            events = list(_date_events(loader, outcome, stages))
+            with stored_together(context.instance):
+                yield from events
             if outcome.error is not None:
                 failed.append(key)
                 context.log.error("%s %s: %s", archive.tenant, key, outcome.error)

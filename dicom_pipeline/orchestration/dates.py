@@ -1,39 +1,36 @@
 """The way of one date: list, extract, check, load, reconcile.
 
 Scope: the steps of one (tenant, date) slice in their order, and what each of them found out. Knows the other folders
-and no Dagster, so that the assets, the command and the tests drive the same code. Each step reads what the step
-before it staged and can be run again alone.
+and no Dagster, so that the assets, the command and the tests drive the same code. Each step needs only what the step
+before it staged, and can be run again alone; in one go, what extraction saw of the rows serves all later steps.
 """
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from dicom_pipeline import __version__
-from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.archive.fingerprint import Fingerprint
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE
 from dicom_pipeline.errors import StagingError
+from dicom_pipeline.orchestration.observed import DateObserver, KnownDate
 from dicom_pipeline.orchestration.sources import DateSource
 from dicom_pipeline.quality.findings import Findings
-from dicom_pipeline.quality.metadata import DateFacts, check_metadata
+from dicom_pipeline.quality.metadata import DateFacts
 from dicom_pipeline.quality.reconcile import check_warehouse
 from dicom_pipeline.settings import Archive
-from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, count_outcomes, stage_metadata
-from dicom_pipeline.tables.listing import files_batch
+from dicom_pipeline.tables.listing import ListingSums, listing_batches
+from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, stage_metadata
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.schemas import FILES_SCHEMA, metadata_schema
-from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
+from dicom_pipeline.tables.slices import REJECT_COLUMNS, image_rows, reject_rows
 from dicom_pipeline.tables.staging import Staging
-from dicom_pipeline.warehouse.base import LoadFacts, Slice, TableChange, Warehouse
+from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange, Warehouse
 
 FILES_ASSET = "archive_files"
-_LISTING_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,7 @@ class DateLoader:
     run_id: str
     clock: dt.datetime
     reject_limit: float
+    _known: dict[dt.date, KnownDate] = field(default_factory=dict, repr=False)
 
     @property
     def tenant(self) -> str:
@@ -97,26 +95,10 @@ class DateLoader:
             ArchiveError: The date's directory cannot be listed.
         """
         started = time.monotonic()
-        fingerprint = Fingerprint()
-        totals = {"files": 0, "bytes": 0}
-        batches = self._listing_batches(date, fingerprint, totals)
+        sums = ListingSums()
+        batches = sums.watch(listing_batches(self.source.rows(date)))
         self.staging.write(self.tenant, FILES_ASSET, date, batches, FILES_SCHEMA, {"code_version": __version__})
-        return Listing(totals["files"], totals["bytes"], fingerprint.hexdigest(), time.monotonic() - started)
-
-    def _listing_batches(
-        self, date: dt.date, fingerprint: Fingerprint, totals: dict[str, int]
-    ) -> Iterator[pa.RecordBatch]:
-        batch: list[FileEntry] = []
-        for entry in self.source.files(date):
-            fingerprint.add(entry)
-            totals["files"] += 1
-            totals["bytes"] += entry.size or 0
-            batch.append(entry)
-            if len(batch) == _LISTING_BATCH:
-                yield files_batch(batch)
-                batch = []
-        if batch:
-            yield files_batch(batch)
+        return Listing(sums.files, sums.bytes, sums.fingerprint, time.monotonic() - started)
 
     def extract(self, date: dt.date) -> MetadataSummary:
         """Read the header of every listed file and stage one row a file.
@@ -131,14 +113,14 @@ class DateLoader:
             clock=self.clock,
         )
         labels = {"code_version": __version__, "run_id": self.run_id}
-        return stage_metadata(self.staging, self.tenant, date, self.staging.read(self.tenant, FILES_ASSET, date), self.extractor, job, labels)
+        observer = self._observer(date)
+        self._known.clear()
+        listed = self.staging.read(self.tenant, FILES_ASSET, date)
+        summary = stage_metadata(self.staging, self.tenant, date, listed, self.extractor, job, labels, [observer])
+        self._known[date] = observer.known()
+        return summary
 
-    def check(self, date: dt.date) -> list[Findings]:
-        """Apply every rule that comes before the load to the staged metadata.
-
-        Raises:
-            StagingError: The date was not listed or not extracted.
-        """
+    def _observer(self, date: dt.date) -> DateObserver:
         facts = DateFacts(
             tenant_id=self.tenant,
             date=date,
@@ -146,13 +128,32 @@ class DateLoader:
             today=self.clock.date(),
             reject_limit=self.reject_limit,
         )
-        return check_metadata(self._metadata(date), facts)
+        return DateObserver(facts, self.run_id, self.clock)
 
-    def _metadata(self, date: dt.date) -> pa.RecordBatchReader:
-        reader = self.staging.read(self.tenant, METADATA_ASSET, date)
-        if not reader.schema.equals(metadata_schema()):
+    def _date(self, date: dt.date) -> KnownDate:
+        """Return what is known of the staged date, read now unless it was looked at while it was staged."""
+        if date not in self._known:
+            observer = self._observer(date)
+            for batch in self._metadata(date):
+                observer.observe(batch)
+            self._known.clear()
+            self._known[date] = observer.known()
+        return self._known[date]
+
+    def check(self, date: dt.date) -> list[Findings]:
+        """Apply every rule that comes before the load to the staged metadata.
+
+        Raises:
+            StagingError: The date was not listed or not extracted.
+        """
+        return self._date(date).findings
+
+    def _metadata(self, date: dt.date, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the staged rows; the file is opened with the first, so that rows nobody wants cost nothing."""
+        reader = self.staging.read(self.tenant, METADATA_ASSET, date, columns)
+        if columns is None and not reader.schema.equals(metadata_schema()):
             raise StagingError(f"{METADATA_ASSET} of {date} was staged by another version: materialize it again")
-        return reader
+        yield from reader
 
     def load(self, date: dt.date) -> dict[str, TableChange]:
         """Replace the slice in the warehouse by the staged rows, all tables in one transaction.
@@ -160,34 +161,38 @@ class DateLoader:
         Raises:
             WarehouseError: The database refused; the slice is as it was.
         """
-        outcomes = self.staging.read(self.tenant, METADATA_ASSET, date, ["outcome", "reason", "findings"])
-        counts = count_outcomes(outcomes)
+        known = self._date(date)
         facts = LoadFacts(
             run_id=self.run_id,
             code_version=__version__,
             started=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-            listed=counts.accepted + counts.rejected,
-            accepted=counts.accepted,
-            rejected=counts.rejected,
+            listed=known.outcomes.accepted + known.outcomes.rejected,
+            accepted=known.outcomes.accepted,
+            rejected=known.outcomes.rejected,
         )
-        return self.warehouse.replace_slice(Slice(self.tenant, date), self.slice_tables(date), facts)
+        target = Slice(self.tenant, date)
+        changes = self.warehouse.replace_slice(target, self.slice_tables(date), facts, known.digests)
+        known.read_back.update({name: c.read_back for name, c in changes.items() if c.read_back is not None})
+        return changes
 
-    def slice_tables(self, date: dt.date) -> dict[str, pa.RecordBatchReader]:
-        """Return the rows of every table of the slice, from the staged metadata."""
+    def slice_tables(self, date: dt.date) -> dict[str, ArrowSource]:
+        """Return the rows of every table of the slice; those of images and rejects are read when they are asked for."""
+        rejected = self._metadata(date, REJECT_COLUMNS)
         return {
             IMAGE.name: image_rows(self._metadata(date)),
-            STATE.name: state_rows(self._metadata(date)).to_reader(),
-            REJECT.name: reject_rows(self._metadata(date), self.tenant, date, self.run_id, self.clock),
+            STATE.name: self._date(date).series,
+            REJECT.name: reject_rows(rejected, self.tenant, date, self.run_id, self.clock),
         }
 
     def reconcile(self, date: dt.date) -> list[Findings]:
-        """Read the slice back and compare it with the staged rows."""
-        target = Slice(self.tenant, date)
-        staged = self.slice_tables(date)
-        expected = {spec.name: digest_batches(spec, staged[spec.name]) for spec in SLICE_TABLES}
-        actual = {spec.name: self.warehouse.digest(spec, target) for spec in SLICE_TABLES}
-        images = self.warehouse.read(IMAGE, [target], ["study_uid", "series_uid"]).read_all()
-        series = self.warehouse.read(
-            STATE, [target], ["study_uid", "series_uid", "series_related_instances"]
-        ).read_all()
-        return check_warehouse(expected, actual, images, series)
+        """Compare the staged rows with the slice, as it is read back, and look for its instances on other dates.
+
+        A table that this load found to hold the rows already, and left alone, was read back there.
+        """
+        known, target = self._date(date), Slice(self.tenant, date)
+        actual = {
+            spec.name: known.read_back.get(spec.name) or self.warehouse.contents(spec, target) for spec in SLICE_TABLES
+        }
+        instances = self.warehouse.instances_in_several_places(self.tenant, date)
+        studies = self.warehouse.studies_of_several_patients(self.tenant, date)
+        return check_warehouse(known.digests, actual, instances, studies)

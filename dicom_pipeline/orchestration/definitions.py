@@ -32,6 +32,11 @@ def overview_job_name(archive: Archive) -> str:
     return f"overview_{archive.key_name}"
 
 
+def conflicts_job_name(archive: Archive) -> str:
+    """Return the name of the job that looks for conflicts over all dates of the archive."""
+    return f"conflicts_{archive.key_name}"
+
+
 def index_job_name(archive: Archive) -> str:
     """Return the name of the job that brings the archive's index up to date (layout ``any``)."""
     return f"index_{archive.key_name}"
@@ -73,17 +78,19 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
     assets = [load, overview]
     # The load evaluates its checks itself, date by date; announced ones would cost Dagster as much again as the date.
     dates = dg.AssetSelection.assets(load).without_checks()
-    overall = dg.AssetSelection.assets(overview)
+    # The checks over all dates look at every image: each date's own, which the load makes, are enough from day to day.
+    overall = dg.AssetSelection.assets(overview).without_checks()
+    conflicts = dg.AssetSelection.checks_for_assets(overview)
     jobs = [
         _job(load_job_name(archive), dates, f"Load dates of {archive.tenant}: list, extract, check, load, reconcile."),
         _job(overview_job_name(archive), overall, f"Draw the overview of {archive.tenant}."),
+        _job(conflicts_job_name(archive), conflicts, f"Look for conflicts over all dates of {archive.tenant}."),
     ]
     if archive.layout == "any":
         index = index_asset(archive)
         assets.append(index)
         told = f"Learn which date each file of {archive.tenant} has."
         jobs.append(_job(index_job_name(archive), dg.AssetSelection.assets(index), told))
-    # The overview's job selects its asset, and Dagster adds the checks of a selected asset.
     return dg.Definitions(assets=assets, asset_checks=[standing_checks(archive)], jobs=jobs)
 
 

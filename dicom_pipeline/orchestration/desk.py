@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dicom_pipeline.errors import ConfigurationError
-from dicom_pipeline.orchestration.instance import prepare_instance
+from dicom_pipeline.orchestration.instance import instance_environment, prepare_instance
 from dicom_pipeline.settings import Settings
 
 _HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ def run_ui(settings: Settings, port: int) -> int:
     home = settings.home.absolute()
     environment = {
         **os.environ,
-        "DAGSTER_HOME": str(prepare_instance(settings.dagster_home)),
+        **instance_environment(prepare_instance(settings.dagster_home)),
         "DICOM_PIPELINE_HOME": str(home),
         # An exception's text may carry a patient's data: Dagster shows an id in its place.
         "DAGSTER_REDACT_USER_CODE_ERRORS": "1",

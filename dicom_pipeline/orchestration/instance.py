@@ -5,13 +5,24 @@ Scope: its configuration file, opening it, and tidying up after runs whose proce
 
 import os
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import dagster as dg
 
 PROCESS_TAG = "dicom_pipeline/process"
 
-_CONFIGURATION = """\
+# The home is named by the environment, so that it may be moved.
+_EVENT_LOG = """\
+event_log_storage:
+  module: dicom_pipeline.orchestration.event_log
+  class: DateEventLogStorage
+  config:
+    dagster_home:
+      env: DAGSTER_HOME
+"""
+_CONFIGURATION = f"""\
 # Dagster's instance of dicom-pipeline: SQLite below this directory, fit for one machine.
 telemetry:
   enabled: false
@@ -22,27 +33,55 @@ nux:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
-python_logs:
+{_EVENT_LOG}python_logs:
   python_log_level: INFO
 concurrency:
   runs:
     max_concurrent_runs: 1
 """
+# What was written before there was a storage of our own. A file that a person has changed is left alone.
+_FORMER_CONFIGURATION = _CONFIGURATION.replace(_EVENT_LOG, "")
 
 
 def prepare_instance(directory: Path) -> Path:
-    """Create the instance's directory and configuration if they are missing; return the directory, absolute."""
+    """Create the instance's directory and configuration if they are missing; return the directory, absolute.
+
+    A configuration as an earlier version wrote it becomes today's; both read the same databases.
+    """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = directory / "dagster.yaml"
-    if not configuration.exists():
-        configuration.write_text(_CONFIGURATION, encoding="utf-8")
+    if not configuration.exists() or configuration.read_text(encoding="utf-8") == _FORMER_CONFIGURATION:
+        draft = directory / f"dagster.yaml.{os.getpid()}"
+        draft.write_text(_CONFIGURATION, encoding="utf-8")
+        draft.replace(configuration)
     return directory
 
 
+def instance_environment(directory: Path) -> dict[str, str]:
+    """Return the variables with which Dagster works on the prepared instance, in this process or another."""
+    batch = os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run announces is stored in one commit
+    return {"DAGSTER_HOME": str(directory.absolute()), "DAGSTER_EVENT_BATCH_SIZE": batch}
+
+
 def open_instance(directory: Path) -> dg.DagsterInstance:
-    """Open the instance, creating it first if need be."""
-    return dg.DagsterInstance.from_config(str(prepare_instance(directory)))
+    """Open the instance, creating it first if need be; the environment of this process names it from then on."""
+    home = prepare_instance(directory)
+    os.environ.update(instance_environment(home))
+    return dg.DagsterInstance.from_config(str(home))
+
+
+@runtime_checkable
+class _HoldsEvents(Protocol):
+    """What ``event_log.DateEventLogStorage`` offers; that module takes half a second to import."""
+
+    def together(self) -> AbstractContextManager[None]: ...
+
+
+def stored_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
+    """Return the context inside which events are held back for one commit, where the instance's storage can do it."""
+    storage = instance.event_log_storage
+    return storage.together() if isinstance(storage, _HoldsEvents) else nullcontext()
 
 
 def process_tags() -> dict[str, str]:

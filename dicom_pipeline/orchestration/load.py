@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 
+from dicom_pipeline.archive.layouts import DateListing
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.fields import SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseError
@@ -64,26 +65,27 @@ def load_archive(
     started = time.monotonic()
     _check_root(archive)
     staging = Staging(settings.staging_directory)
+    manager = warehouse_manager(settings)
     with (
-        closing(warehouse_of(settings)) as warehouse,
+        closing(manager.client()) as warehouse,
         open_instance(settings.dagster_home) as instance,
         Extractor(settings.reader, settings.workers, settings.threads) as extractor,
     ):
+        # Opened once: a run that did so itself would connect, and prepare the tables, for every gap between dates.
+        resources = {"extractor": extractor, "warehouse": dg.IOManagerDefinition.hardcoded_io_manager(manager)}
         report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):
             progress.note("a former load was killed; what it left undone is done now")
         if archive.layout == "any":
             progress.note("looking for new and changed files")
-            _update_index(_Jobs(settings, archive, extractor, report, progress), instance)
-        archive = _covering(archive, date_source(archive, staging).dates())
-        source = date_source(archive, staging)
-        in_archive = source.dates()
-        archive, dates = _plan(archive, in_archive, warehouse, first, last)
-        report.emptied = sorted(set(dates) - set(in_archive))
-        _tell(progress, source.outside(), report.emptied)
+            _update_index(_Jobs(settings, archive, resources, report, progress), instance)
+        archive, listing = _listing(archive, staging)
+        archive, dates = _plan(archive, listing.dates, warehouse, first, last)
+        report.emptied = sorted(set(dates) - set(listing.dates))
+        _tell(progress, listing.outside, report.emptied)
         settings.remember(archive)
         progress.begin(len(dates))
-        jobs = _Jobs(settings, archive, extractor, report, progress)
+        jobs = _Jobs(settings, archive, resources, report, progress)
         _refuse_far_dates(jobs, dates)
         for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
@@ -94,17 +96,10 @@ def load_archive(
     return report
 
 
-def warehouse_of(settings: Settings) -> Warehouse:
-    """Connect the warehouse the settings name, outside of any run.
-
-    Raises:
-        ConfigurationError: The URL is not usable.
-        WarehouseError: It cannot be reached, or its tables differ.
-    """
+def warehouse_manager(settings: Settings) -> WarehouseIOManager:
+    """Return the door to the warehouse the settings name, for use outside of any run."""
     home = str(settings.home.absolute())
-    return WarehouseIOManager(
-        url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution
-    ).client()
+    return WarehouseIOManager(url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution)
 
 
 def _check_root(archive: Archive) -> None:
@@ -112,6 +107,16 @@ def _check_root(archive: Archive) -> None:
         LocalStore(str(Path(archive.root).absolute())).check()
     except ArchiveError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _listing(archive: Archive, staging: Staging) -> tuple[Archive, DateListing]:
+    """Return the archive with partitions for the dates it has files for, and those dates."""
+    listing = date_source(archive, staging).listing()
+    archive = _covering(archive, listing.dates)
+    if archive.layout == "any":
+        # Files without a date count under the first partition, which has just been settled.
+        listing = date_source(archive, staging).listing()
+    return archive, listing
 
 
 def _plan(
@@ -157,7 +162,12 @@ class _Jobs:
     """The archive's definitions, watched: outcomes go to the report and to whoever looks on."""
 
     def __init__(
-        self, settings: Settings, archive: Archive, extractor: Extractor, report: LoadReport, progress: LoadProgress
+        self,
+        settings: Settings,
+        archive: Archive,
+        resources: Mapping[str, Any],
+        report: LoadReport,
+        progress: LoadProgress,
     ) -> None:
         self.report = report
         self.progress = progress
@@ -165,7 +175,7 @@ class _Jobs:
         self.definitions = build_definitions(
             settings.with_archive(archive),
             observer=self.observe,
-            resource_overrides={"extractor": extractor},
+            resource_overrides=resources,
         )
 
     def observe(self, outcome: DateOutcome) -> None:

@@ -5,14 +5,15 @@ which dates can be loaded at all. No Dagster.
 """
 
 import datetime as dt
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dicom_pipeline.archive.entries import ArchiveStore, FileEntry
+from dicom_pipeline.archive.entries import ArchiveStore, EntryRow, FileEntry
 from dicom_pipeline.archive.index import ArchiveIndex, DateAnswer, IndexChange
-from dicom_pipeline.archive.layouts import DateDirectories
+from dicom_pipeline.archive.layouts import DateDirectories, DateListing
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 from dicom_pipeline.dicom.study_dates import study_date_of_file
@@ -39,18 +40,15 @@ class DateSource(Protocol):
     def root(self) -> str:
         """The archive's root, absolute."""
 
-    def dates(self) -> list[dt.date]:
-        """Return every date the archive has files for, ascending.
+    def listing(self) -> DateListing:
+        """Return every date the archive has files for, and how many entries belong to none.
 
         Raises:
             ArchiveError: The root cannot be listed.
         """
 
-    def files(self, date: dt.date) -> Iterator[FileEntry]:
+    def rows(self, date: dt.date) -> Iterator[EntryRow]:
         """Yield the entries of a date, in a fixed order; none if the date has none."""
-
-    def outside(self) -> int:
-        """Return how many entries at the levels of the date directories belong to no date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +59,13 @@ class DirectorySource:
     store: ArchiveStore
     layout: DateDirectories
 
-    def dates(self) -> list[dt.date]:
+    def listing(self) -> DateListing:
         """See ``DateSource``."""
-        return self.layout.dates(self.store).dates
+        return self.layout.dates(self.store)
 
-    def files(self, date: dt.date) -> Iterator[FileEntry]:
+    def rows(self, date: dt.date) -> Iterator[EntryRow]:
         """See ``DateSource``; a directory that has disappeared has no entries."""
-        yield from self.layout.files(self.store, date)
-
-    def outside(self) -> int:
-        """See ``DateSource``."""
-        return self.layout.dates(self.store).outside
+        return self.layout.rows(self.store, date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +98,25 @@ class IndexedSource:
             # rejected there. The exception may quote the file.
             return None
 
-    def dates(self) -> list[dt.date]:
-        """See ``DateSource``."""
+    def listing(self) -> DateListing:
+        """See ``DateSource``: every file belongs to a date here."""
         known = self.index.dates()
         dates = {date for date in known if can_be_loaded(date)}
         if len(dates) < len(known) or next(self.index.undated(), None) is not None:
             dates.add(self.undated)
-        return sorted(dates)
+        return DateListing(sorted(dates), outside=0)
 
-    def files(self, date: dt.date) -> Iterator[FileEntry]:
+    def rows(self, date: dt.date) -> Iterator[EntryRow]:
         """See ``DateSource``."""
+        return ((os.fsencode(e.path), e.size, e.mtime_ns, e.problem) for e in self._files(date))
+
+    def _files(self, date: dt.date) -> Iterator[FileEntry]:
         yield from self.index.files(date)
         if date == self.undated:
             yield from self.index.undated()
             for other in self.index.dates():
                 if not can_be_loaded(other):
                     yield from self.index.files(other)
-
-    def outside(self) -> int:
-        """See ``DateSource``: every file belongs to a date here."""
-        return 0
 
 
 def date_source(archive: Archive, staging: Staging) -> DirectorySource | IndexedSource:

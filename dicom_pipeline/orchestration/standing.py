@@ -1,7 +1,8 @@
 """The checks over all dates of an archive, with its overview.
 
 Scope: the operation that asks the warehouse for conflicts and shows what it answers as checks of
-``archive_overview``. They have no partitions and block nothing; the job of the overview runs them, so every load does.
+``archive_overview``. They have no partitions and block nothing. They look at every image, so no load runs them but a
+job of their own, now and then; what a load brings is checked with its dates (``dates.py``).
 """
 
 from collections.abc import Callable, Iterator

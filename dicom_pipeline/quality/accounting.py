@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from dicom_pipeline.dicom.reasons import REASONS, Reason
 from dicom_pipeline.quality.catalogue import Severity
-from dicom_pipeline.quality.distinct import DistinctRows
 from dicom_pipeline.quality.findings import Findings, report
-from dicom_pipeline.quality.shape import accepted, rejected
+from dicom_pipeline.quality.rows import StagedRows
+from dicom_pipeline.tables.distinct import UniqueTexts
 
 _HARMLESS = tuple(reason.value for reason, info in REASONS.items() if not info.damaged)
 
@@ -24,18 +24,20 @@ class EveryListedFileAccountedFor:
         self._rows = 0
         self._accepted = 0
         self._rejected = 0
-        self._paths = DistinctRows(("path",))
+        self._nameless = 0
+        self._paths = UniqueTexts()
 
-    def observe(self, batch: pa.RecordBatch) -> None:
+    def observe(self, rows: StagedRows) -> None:
         """Look at the next rows."""
-        self._rows += batch.num_rows
-        self._accepted += accepted(batch).true_count
-        self._rejected += rejected(batch).true_count
-        self._paths.add(batch)
+        self._rows += rows.count
+        self._accepted += rows.is_accepted.true_count
+        self._rejected += rows.is_rejected.true_count
+        self._nameless += rows.column("path").null_count
+        self._paths.add(rows.column("path"))
 
-    def findings(self) -> Findings:
+    def findings(self) -> list[Findings]:
         """Report files listed, rows by outcome, and what does not add up."""
-        paths = self._paths.table()
+        repeated = sum(count - 1 for count in self._paths.repeated().values())
         counts = {
             "files_listed": self._listed,
             "rows": self._rows,
@@ -44,10 +46,10 @@ class EveryListedFileAccountedFor:
             "missing_rows": max(0, self._listed - self._rows),
             "surplus_rows": max(0, self._rows - self._listed),
             "rows_without_outcome": self._rows - self._accepted - self._rejected,
-            "repeated_paths": self._rows - (paths.num_rows if paths else 0),
+            "repeated_paths": repeated + max(0, self._nameless - 1),
         }
         wrong = ("missing_rows", "surplus_rows", "rows_without_outcome", "repeated_paths")
-        return report("every_listed_file_accounted_for", sum(counts[name] for name in wrong), counts)
+        return [report("every_listed_file_accounted_for", sum(counts[name] for name in wrong), counts)]
 
 
 class RejectedShareBelowLimit:
@@ -59,15 +61,17 @@ class RejectedShareBelowLimit:
         self._damaged = 0
         self._identical_copies = 0
 
-    def observe(self, batch: pa.RecordBatch) -> None:
+    def observe(self, rows: StagedRows) -> None:
         """Look at the next rows."""
-        harmless = pc.is_in(batch.column("reason"), pa.array(_HARMLESS, pa.string()))
-        copies = _identical_copies(batch)
-        self._accepted += accepted(batch).true_count
+        self._accepted += rows.is_accepted.true_count
+        if not rows.is_rejected.true_count:
+            return
+        harmless = pc.is_in(rows.rejected.column("reason"), pa.array(_HARMLESS, pa.string()))
+        copies = _identical_copies(rows.rejected)
         self._identical_copies += copies.true_count
-        self._damaged += pc.and_(rejected(batch), pc.invert(pc.or_(harmless, copies))).true_count
+        self._damaged += pc.invert(pc.or_(harmless, copies)).true_count
 
-    def findings(self) -> Findings:
+    def findings(self) -> list[Findings]:
         """Report the share; a warning up to and at the limit, an error above it."""
         files = self._accepted + self._damaged + self._identical_copies
         share = self._damaged / files if files else 0.0
@@ -79,13 +83,13 @@ class RejectedShareBelowLimit:
             "limit": self._limit,
         }
         severity = Severity.ERROR if share > self._limit else Severity.WARN
-        return Findings("rejected_share_below_limit", self._damaged == 0, severity, counts)
+        return [Findings("rejected_share_below_limit", self._damaged == 0, severity, counts)]
 
 
-def _identical_copies(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Return which rows are rejected files with the same bytes as an accepted one: nothing was lost with them."""
-    findings = batch.column("findings")
+def _identical_copies(rejected: pa.RecordBatch) -> pa.BooleanArray:
+    """Return which rejected rows are files with the same bytes as an accepted one: nothing was lost with them."""
+    findings = rejected.column("findings")
     is_copy = pc.equal(pc.struct_field(pc.list_flatten(findings), "reason"), Reason.IDENTICAL_COPY.value)
-    mask = np.zeros(batch.num_rows, bool)
+    mask = np.zeros(rejected.num_rows, bool)
     mask[pc.list_parent_indices(findings).filter(is_copy).to_numpy()] = True
-    return pc.and_(pa.array(mask), rejected(batch))
+    return pa.array(mask)

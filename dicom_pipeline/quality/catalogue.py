@@ -50,6 +50,10 @@ def _after_load(name: str, asset: Asset, description: str, remedy: str) -> Check
     return CheckSpec(name, asset, Severity.ERROR, True, description, remedy)
 
 
+def _beyond_date(name: str, description: str, remedy: str) -> CheckSpec:
+    return CheckSpec(name, "dicom_image_meta", Severity.WARN, False, description, remedy)
+
+
 def _standing(name: str, description: str, remedy: str) -> CheckSpec:
     return CheckSpec(name, "archive_overview", Severity.WARN, False, description, remedy)
 
@@ -155,6 +159,18 @@ WAREHOUSE_CHECKS: tuple[CheckSpec, ...] = (
         "Each image's series has a row, each series has an image, and series_related_instances is the number of its "
         "instances.",
         "Run the date again. If it stays, something else writes to the tables.",
+    ),
+    _beyond_date(
+        "sop_instance_in_one_place",
+        "No SOP instance of the date is loaded under another date, study or series too.",
+        "The archive holds it twice, or its study date was changed. Correct the copies and load both dates again; "
+        "until then counts over several dates count it twice. The check of all dates is on archive_overview.",
+    ),
+    _beyond_date(
+        "study_of_one_patient",
+        "All instances of the date's studies have the same Patient ID, those under other study dates too.",
+        "Find out which patient the study belongs to, correct it at its source and load its dates again. The check of "
+        "all dates is on archive_overview.",
     ),
 )
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dicom_pipeline.quality.findings import Findings, UidSample, report
+from dicom_pipeline.quality.rows import StagedRows
 
-Condition: TypeAlias = Callable[[pa.RecordBatch], pa.BooleanArray]
-"""Which rows of a batch are wrong; NULL counts as not wrong."""
+Condition: TypeAlias = Callable[[StagedRows], pa.BooleanArray | None]
+"""Which rows are wrong, NULL counting as not wrong; None, which may be found out more cheaply, if no row is."""
 
 
 class RowConditions:
@@ -30,18 +31,21 @@ class RowConditions:
         self._counts: Counter[str] = Counter()
         self._sample = UidSample()
 
-    def observe(self, batch: pa.RecordBatch) -> None:
-        """Look at the next rows, which follow ``metadata_schema()``."""
-        any_of_them = pa.repeat(False, batch.num_rows)
+    def observe(self, rows: StagedRows) -> None:
+        """Look at the next rows."""
+        any_of_them: pa.BooleanArray | None = None
         for name, condition in self._conditions.items():
-            wrong = pc.fill_null(condition(batch), False)
-            self._counts[name] += wrong.true_count
-            any_of_them = pc.or_(any_of_them, wrong)
-        self._rows += batch.num_rows
-        self._offending += any_of_them.true_count
-        self._sample.add(batch.column("series_uid").filter(any_of_them))
+            found = condition(rows)
+            if found is not None and found.true_count:
+                wrong = pc.fill_null(found, False)
+                self._counts[name] += wrong.true_count
+                any_of_them = wrong if any_of_them is None else pc.or_(any_of_them, wrong)
+        self._rows += rows.count
+        if any_of_them is not None:
+            self._offending += any_of_them.true_count
+            self._sample.add(rows.column("series_uid").filter(any_of_them))
 
-    def findings(self) -> Findings:
+    def findings(self) -> list[Findings]:
         """Report the number of rows, of offending rows, and by each condition that was met."""
         met = {name: count for name, count in self._counts.items() if count}
-        return report(self._check, self._offending, {"rows": self._rows, **met}, self._sample)
+        return [report(self._check, self._offending, {"rows": self._rows, **met}, self._sample)]

@@ -1,4 +1,4 @@
-"""What should be one thing in the whole archive and is several: the checks over all dates of a tenant.
+"""What should be one thing in the whole archive and is several: the checks that look beyond a date.
 
 Scope: the value type between the database, which finds conflicts, and whoever shows them. The queries are the
 warehouse's.
@@ -6,15 +6,13 @@ warehouse's.
 
 from dataclasses import dataclass
 
-from dicom_pipeline.quality.catalogue import CHECKS_BY_KEY
+from dicom_pipeline.quality.catalogue import CHECKS_BY_KEY, Asset
 from dicom_pipeline.quality.findings import SAMPLE_SIZE, Findings
-
-_ASSET = "archive_overview"
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One kind of conflict among all rows of a tenant.
+    """One kind of conflict among the rows of a tenant, of all dates or of what is on one date.
 
     Attributes:
         offending: How many things conflict: instances or studies.
@@ -27,13 +25,13 @@ class Conflict:
     uid_hashes: tuple[str, ...] = ()
 
 
-def conflict_findings(check: str, conflict: Conflict) -> Findings:
-    """Return what a check of ``STANDING_CHECKS`` reports: it passes if nothing conflicts."""
+def conflict_findings(check: str, conflict: Conflict, asset: Asset = "archive_overview") -> Findings:
+    """Return what a check of conflicts reports, on a date's images or on all: it passes if nothing conflicts."""
     return Findings(
         check,
         passed=conflict.offending == 0,
-        severity=CHECKS_BY_KEY[_ASSET, check].severity,
+        severity=CHECKS_BY_KEY[asset, check].severity,
         counts={"offending": conflict.offending, "images": conflict.images},
         uid_hashes=conflict.uid_hashes[:SAMPLE_SIZE],
-        asset=_ASSET,
+        asset=asset,
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dicom_pipeline.dicom.hashes import hash_uid
 from dicom_pipeline.quality.catalogue import CHECKS_BY_KEY, CheckSpec, Severity
+from dicom_pipeline.quality.rows import StagedRows
 
 SAMPLE_SIZE = 20
 """How many offenders a finding names at most; the counts tell how many there are."""
@@ -51,11 +52,11 @@ class Findings:
 class RowRule(Protocol):
     """A rule over a stream of rows: sees each batch once, then reports."""
 
-    def observe(self, batch: pa.RecordBatch) -> None:
+    def observe(self, rows: StagedRows) -> None:
         """Look at the next rows."""
 
-    def findings(self) -> Findings:
-        """Report on all rows seen."""
+    def findings(self) -> list[Findings]:
+        """Report on all rows seen, once for each check the rule is behind."""
 
 
 @dataclass(slots=True)

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dicom_pipeline.dicom.fields import STATE, Rule
-from dicom_pipeline.quality.distinct import DistinctRows
 from dicom_pipeline.quality.findings import Findings, UidSample, report
-from dicom_pipeline.quality.shape import accepted
+from dicom_pipeline.quality.rows import StagedRows
+from dicom_pipeline.tables.distinct import DistinctRows, UniqueTexts
 
+_SERIES = ("study_uid", "series_uid")
 _NOT_THE_SERIES_OWN = {Rule.CLOCK, Rule.UID_HASH, Rule.UNFILLED}
 SERIES_ATTRIBUTES: tuple[str, ...] = tuple(
     field.name
@@ -26,71 +27,64 @@ class SopInstanceUidUnique:
     """No two accepted rows have the same SOP Instance UID."""
 
     def __init__(self) -> None:
-        self._seen = DistinctRows(("sop_uid",))
+        self._instances = 0
+        self._uids = UniqueTexts()
 
-    def observe(self, batch: pa.RecordBatch) -> None:
+    def observe(self, rows: StagedRows) -> None:
         """Look at the next rows."""
-        self._seen.add(batch.select(["sop_uid", "outcome"]).filter(accepted(batch)))
+        self._instances += rows.accepted.num_rows
+        self._uids.add(rows.accepted.column("sop_uid"))
 
-    def findings(self) -> Findings:
+    def findings(self) -> list[Findings]:
         """Report how many instances stand more than once, and their UIDs' hashes."""
-        sample, repeated, instances = UidSample(), 0, 0
-        if seen := self._seen.table():
-            more_than_once = seen.filter(pc.greater(seen.column("rows"), 1))
-            instances, repeated = seen.num_rows, more_than_once.num_rows
-            sample.add(more_than_once.column("sop_uid"))
-        return report("sop_instance_uid_unique", repeated, {"instances": instances}, sample)
+        repeated = self._uids.repeated()
+        sample = UidSample()
+        sample.add(pa.array(repeated, pa.string()))
+        different = self._instances - sum(count - 1 for count in repeated.values())
+        return [report("sop_instance_uid_unique", len(repeated), {"instances": different}, sample)]
 
 
-class ConstantWithin:
-    """Within each group of accepted rows, such as a series, some columns have one value (NULL being one).
+class SeriesConsistent:
+    """A study has one patient, a series one study, and what ``dicom_state_meta`` says of it its instances agree on."""
+
+    def __init__(self) -> None:
+        self._seen = DistinctRows((*_SERIES, "patient_id", *SERIES_ATTRIBUTES))
+
+    def observe(self, rows: StagedRows) -> None:
+        """Look at the next rows."""
+        self._seen.add(rows.accepted)
+
+    def findings(self) -> list[Findings]:
+        """Report for each of the three how many studies or series there are, and how many are not as they should."""
+        seen = self._seen.table()
+        return [
+            constant_within("one_patient_per_study", ("study_uid",), ("patient_id",), seen),
+            constant_within("one_study_per_series", ("series_uid",), ("study_uid",), seen),
+            constant_within("series_attributes_constant", _SERIES, SERIES_ATTRIBUTES, seen),
+        ]
+
+
+def constant_within(check: str, group: tuple[str, ...], attributes: tuple[str, ...], seen: pa.Table | None) -> Findings:
+    """Report groups of rows, such as series, within which some columns have several values (NULL being one).
 
     Args:
         check: Name of the check.
         group: The columns that make a group; the last one is the UID by which findings name it.
-        attributes: The columns that should be constant.
+        attributes: The columns that should be constant; counts tell in how many groups each is not.
+        seen: The rows, each combination of values at least once; None for none.
     """
-
-    def __init__(self, check: str, group: tuple[str, ...], attributes: tuple[str, ...]) -> None:
-        self._check = check
-        self._group = group
-        self._attributes = attributes
-        self._seen = DistinctRows((*group, *attributes))
-
-    def observe(self, batch: pa.RecordBatch) -> None:
-        """Look at the next rows."""
-        self._seen.add(batch.select([*self._group, *self._attributes]).filter(accepted(batch)))
-
-    def findings(self) -> Findings:
-        """Report the number of groups, and by column how many groups it varies in."""
-        seen = self._seen.table()
-        if seen is None:
-            return report(self._check, 0, {"groups": 0})
-        count_all = pc.CountOptions(mode="all")
-        aggregates = [(name, "count_distinct", count_all) for name in self._attributes]
-        groups = seen.group_by(list(self._group), use_threads=False).aggregate(aggregates)
-        counts: dict[str, int | float] = {"groups": groups.num_rows}
-        offending = pa.chunked_array([pa.repeat(False, groups.num_rows)])
-        for name in self._attributes:
-            varies = pc.greater(groups.column(f"{name}_count_distinct"), 1)
-            offending = pc.or_(offending, varies)
-            if in_groups := pc.sum(varies).as_py():
-                counts[f"varying_{name}"] = in_groups
-        sample = UidSample()
-        sample.add(groups.column(self._group[-1]).filter(offending))
-        return report(self._check, pc.sum(offending).as_py() or 0, counts, sample)
-
-
-def one_patient_per_study() -> ConstantWithin:
-    """Return the rule that a study's instances have the same Patient ID."""
-    return ConstantWithin("one_patient_per_study", ("study_uid",), ("patient_id",))
-
-
-def one_study_per_series() -> ConstantWithin:
-    """Return the rule that a series' instances are in the same study."""
-    return ConstantWithin("one_study_per_series", ("series_uid",), ("study_uid",))
-
-
-def series_attributes_constant() -> ConstantWithin:
-    """Return the rule that what ``dicom_state_meta`` says of a series, its instances agree on."""
-    return ConstantWithin("series_attributes_constant", ("study_uid", "series_uid"), SERIES_ATTRIBUTES)
+    if seen is None:
+        return report(check, 0, {"groups": 0})
+    count_all = pc.CountOptions(mode="all")
+    aggregates = [(name, "count_distinct", count_all) for name in attributes]
+    groups = seen.group_by(list(group), use_threads=False).aggregate(aggregates)
+    counts: dict[str, int | float] = {"groups": groups.num_rows}
+    offending = pa.chunked_array([pa.repeat(False, groups.num_rows)])
+    for name in attributes:
+        varies = pc.greater(groups.column(f"{name}_count_distinct"), 1)
+        offending = pc.or_(offending, varies)
+        if in_groups := pc.sum(varies).as_py():
+            counts[f"varying_{name}"] = in_groups
+    sample = UidSample()
+    sample.add(groups.column(group[-1]).filter(offending))
+    return report(check, pc.sum(offending).as_py() or 0, counts, sample)

@@ -11,12 +11,8 @@ import pyarrow as pa
 
 from dicom_pipeline.quality.accounting import EveryListedFileAccountedFor, RejectedShareBelowLimit
 from dicom_pipeline.quality.findings import Findings, RowRule
-from dicom_pipeline.quality.identity import (
-    SopInstanceUidUnique,
-    one_patient_per_study,
-    one_study_per_series,
-    series_attributes_constant,
-)
+from dicom_pipeline.quality.identity import SeriesConsistent, SopInstanceUidUnique
+from dicom_pipeline.quality.rows import StagedRows
 from dicom_pipeline.quality.shape import rows_follow_schema
 from dicom_pipeline.quality.values import (
     codes_are_defined_terms,
@@ -48,29 +44,47 @@ class DateFacts:
     reject_limit: float = DEFAULT_REJECT_LIMIT
 
 
-def check_metadata(batches: Iterable[pa.RecordBatch], facts: DateFacts) -> list[Findings]:
-    """Run every rule over the staged rows of one date, in one pass.
+class MetadataChecks:
+    """Every rule over the staged rows of one date, which pass by once.
 
     Memory grows with the number of paths, instances and series of the date, not with the rest of the rows.
-
-    Args:
-        batches: The rows of ``dicom_metadata``. Those that do not have ``metadata_schema()`` cannot be looked at: they
-            fail every check.
-        facts: What is known of the partition.
-
-    Returns:
-        One finding for each of ``METADATA_CHECKS``, in their order.
     """
-    rules = _rules(facts)
-    schema, other_schema = metadata_schema(), 0
+
+    def __init__(self, facts: DateFacts) -> None:
+        self._facts = facts
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all rows."""
+        self._rules = _rules(self._facts)
+        self._other_schema = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows; those that do not have ``metadata_schema()`` cannot be looked at."""
+        if not batch.schema.equals(metadata_schema()):
+            self._other_schema += 1
+            return
+        rows = StagedRows(batch)
+        for rule in self._rules:
+            rule.observe(rows)
+
+    def findings(self) -> list[Findings]:
+        """Return one finding for each of ``METADATA_CHECKS``, in their order.
+
+        All have failed where rows could not be looked at.
+        """
+        findings = [finding for rule in self._rules for finding in rule.findings()]
+        if not self._other_schema:
+            return findings
+        return [_not_looked_at(finding, self._other_schema) for finding in findings]
+
+
+def check_metadata(batches: Iterable[pa.RecordBatch], facts: DateFacts) -> list[Findings]:
+    """Run every rule over the rows of ``dicom_metadata`` of one date; see ``MetadataChecks``."""
+    checks = MetadataChecks(facts)
     for batch in batches:
-        if not batch.schema.equals(schema):
-            other_schema += 1
-            continue
-        for rule in rules:
-            rule.observe(batch)
-    findings = [rule.findings() for rule in rules]
-    return [_not_looked_at(finding, other_schema) for finding in findings] if other_schema else findings
+        checks.observe(batch)
+    return checks.findings()
 
 
 def _rules(facts: DateFacts) -> tuple[RowRule, ...]:
@@ -79,9 +93,7 @@ def _rules(facts: DateFacts) -> tuple[RowRule, ...]:
         rows_follow_schema(facts.tenant_id, facts.date),
         SopInstanceUidUnique(),
         RejectedShareBelowLimit(facts.reject_limit),
-        one_patient_per_study(),
-        one_study_per_series(),
-        series_attributes_constant(),
+        SeriesConsistent(),
         uids_well_formed(),
         codes_are_defined_terms(),
         pixel_attributes_agree(),

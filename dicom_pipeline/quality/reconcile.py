@@ -8,28 +8,34 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dicom_pipeline.dicom.fields import IMAGE, STATE
+from dicom_pipeline.quality.conflicts import Conflict, conflict_findings
 from dicom_pipeline.quality.findings import Findings, UidSample, report
+from dicom_pipeline.tables.contents import INSTANCES, SERIES_KEY, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-
-_SERIES_KEY = ["study_uid", "series_uid"]
 
 
 def check_warehouse(
-    expected: Mapping[str, SliceDigest], actual: Mapping[str, SliceDigest], images: pa.Table, series: pa.Table
+    expected: Mapping[str, SliceDigest], actual: Mapping[str, SliceContents], instances: Conflict, studies: Conflict
 ) -> list[Findings]:
     """Run every rule over one slice that was loaded.
 
     Args:
         expected: Count and digest of the rows to be loaded, by table.
-        actual: Count and digest of the rows read back, by table.
-        images: See ``every_image_has_its_series``.
-        series: Likewise.
+        actual: What was read back, by table.
+        instances: The date's instances that are in other places too.
+        studies: The date's studies of several patients.
 
     Returns:
         One finding for each of ``WAREHOUSE_CHECKS``, in their order if the tables are.
     """
-    matches = [compare_slice(table, expected[table], actual[table]) for table in expected]
-    return [*matches, every_image_has_its_series(images, series)]
+    matches = [compare_slice(table, expected[table], actual[table].digest) for table in expected]
+    return [
+        *matches,
+        every_image_has_its_series(actual[IMAGE.name].series, actual[STATE.name].series),
+        conflict_findings("sop_instance_in_one_place", instances, "dicom_image_meta"),
+        conflict_findings("study_of_one_patient", studies, "dicom_image_meta"),
+    ]
 
 
 def compare_slice(table: str, expected: SliceDigest, actual: SliceDigest) -> Findings:
@@ -46,18 +52,17 @@ def every_image_has_its_series(images: pa.Table, series: pa.Table) -> Findings:
     """Compare a slice's images with its series.
 
     Args:
-        images: Columns ``study_uid`` and ``series_uid`` of ``dicom_image_meta``: a row an instance.
-        series: Columns ``study_uid``, ``series_uid`` and ``series_related_instances`` of ``dicom_state_meta``.
+        images: Series of ``dicom_image_meta``, as ``SliceContents`` has them.
+        series: Those of ``dicom_state_meta``.
 
     Returns:
         Counts of series without a row, rows without an image, and rows whose count is wrong; hashes of the series.
     """
-    counted = images.group_by(_SERIES_KEY).aggregate([([], "count_all")])
-    stated = series.append_column("stated", pa.repeat(True, series.num_rows))
-    joined = counted.join(stated, _SERIES_KEY, join_type="full outer").sort_by([("series_uid", "ascending")])
-    counts_agree = pc.equal(joined.column("count_all"), joined.column("series_related_instances"))
+    stated = series.rename_columns([*SERIES_KEY, INSTANCES, "stated"])
+    joined = images.join(stated, list(SERIES_KEY), join_type="full outer").sort_by([("series_uid", "ascending")])
+    counts_agree = pc.equal(joined.column("rows"), joined.column(INSTANCES))
     no_row = joined.column("stated").is_null()
-    no_image = joined.column("count_all").is_null()
+    no_image = joined.column("rows").is_null()
     wrong = {
         "series_without_row": no_row,
         "rows_without_image": no_image,
@@ -67,7 +72,7 @@ def every_image_has_its_series(images: pa.Table, series: pa.Table) -> Findings:
     sample = UidSample()
     for mask in wrong.values():
         sample.add(joined.column("series_uid").filter(mask))
-    totals = {"images": images.num_rows, "series": series.num_rows}
+    totals = {"images": pc.sum(images.column("rows")).as_py() or 0, "series": series.num_rows}
     return report(
         "every_image_has_its_series", sum(counts.values()), {**totals, **counts}, sample, asset="dicom_state_meta"
     )

@@ -21,6 +21,7 @@ WORD = 8  # bytes
 FIRST_BYTES: WordArray = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], np.uint64)
 """At index k the mask of a little endian word's first k bytes."""
 
+_IS_PADDING = np.isin(np.arange(256), (0, ord(" ")))
 _MOST_PADDING = 64  # bytes; what is padded further is left to the reader of single values
 
 
@@ -51,7 +52,7 @@ class Words:
         padded = buffer if len(buffer) >= WORD else np.concatenate([buffer, np.zeros(WORD, np.uint8)])
         self._last = len(padded) - WORD
         # A word at every byte: a strided view, not a copy.
-        self._words = np.ndarray((self._last + 1,), "<u8", padded, strides=(1,))
+        self._words: WordArray = np.ndarray((self._last + 1,), "<u8", padded, strides=(1,))
 
     def at(self, places: Places) -> WordArray:
         """Return the word at each place; of places past the end, any word."""
@@ -73,7 +74,7 @@ def trim_right(buffer: Bytes, offsets: Places, lengths: Lengths) -> tuple[Length
     lengths = lengths.copy()
     left = np.flatnonzero(lengths)
     for _ in range(_MOST_PADDING):
-        left = left[_is_padding(buffer[offsets[left] + lengths[left] - 1])]
+        left = left[_IS_PADDING[buffer[offsets[left] + lengths[left] - 1]]]
         lengths[left] -= 1
         left = left[lengths[left] > 0]
         if not left.size:
@@ -86,16 +87,12 @@ def trim_left(buffer: Bytes, offsets: Places, lengths: Lengths) -> tuple[Places,
     begins, ends = offsets.copy(), offsets + lengths
     left = np.flatnonzero(lengths)
     for _ in range(_MOST_PADDING):
-        left = left[_is_padding(buffer[begins[left]])]
+        left = left[_IS_PADDING[buffer[begins[left]]]]
         begins[left] += 1
         left = left[begins[left] < ends[left]]
         if not left.size:
             break
     return begins, (ends - begins).astype(np.int32), _mask_of(left, len(lengths))
-
-
-def _is_padding(values: Bytes) -> Mask:
-    return (values == 0x20) | (values == 0)
 
 
 def _mask_of(indices: npt.NDArray[np.intp], count: int) -> Mask:

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.fields import SPECIFIC_CHARACTER_SET, Field
 from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted
 from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Lengths, Mask, Places, Words
 
 SLOT_OF: dict[int, int] = {tag: slot for slot, tag in enumerate(SLOTS)}
 _MOST_COMPARED = 256  # bytes; longer values count as different, which costs time but is never wrong
+# Arrays of all slots at once are so large that the system hands their memory out anew each time.
+_SLOTS_TOGETHER = 24
 
 
 def vr_code(vr: str) -> int:
     """Return a VR's two letters as ``Noted.vrs`` holds them."""
-    return ord(vr[0]) << 8 | ord(vr[1])
+    return int.from_bytes(vr.encode("ascii"), "big")
 
 
 def vr_table(vrs: Sequence[str]) -> Mask:
@@ -29,9 +30,6 @@ def vr_table(vrs: Sequence[str]) -> Mask:
     table = np.zeros(1 << 16, np.bool_)
     table[[vr_code(vr) for vr in vrs]] = True
     return table
-
-
-_UNKNOWN = vr_code("UN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,6 @@ class Cells:
         fields: The columns.
         columns: Each cell's column as an index into ``fields``, shape (r,).
         files: Each cell's file as an index into ``noted``, shape (r,).
-        slots: Each cell's slot, shape (r,).
         offsets: Where each value begins, shape (r,); 0 where there is none.
         lengths: Bytes of each value, shape (r,); 0 where there is none.
         absent: Whether there is none, shape (r,).
@@ -57,7 +54,6 @@ class Cells:
     fields: tuple[Field, ...]
     columns: npt.NDArray[np.int64]
     files: npt.NDArray[np.int64]
-    slots: npt.NDArray[np.int64]
     offsets: Places
     lengths: Lengths
     absent: Mask
@@ -77,9 +73,10 @@ class Changes:
         self._noted, self._files = noted, files
         self._words = Words(noted.buffer)
         self._changed = np.ones((len(SLOTS), len(files)), np.bool_)
-        same = _same_as_before(noted, files, self._words)
-        same &= same[SLOT_OF[SPECIFIC_CHARACTER_SET]]
-        np.logical_not(same, out=self._changed[:, 1:])
+        for first in range(0, len(SLOTS), _SLOTS_TOGETHER):
+            slots = slice(first, first + _SLOTS_TOGETHER)
+            np.logical_not(_same_as_before(noted, files, self._words, slots), out=self._changed[slots, 1:])
+        self._changed |= self._changed[SLOT_OF[SPECIFIC_CHARACTER_SET]]
 
     def cells(self, fields: Sequence[Field]) -> Cells:
         """Return the cells of these columns, all of which have a tag."""
@@ -89,15 +86,13 @@ class Changes:
         columns, positions = np.divmod(np.flatnonzero(changed), len(self._files))
         slots, files = by_column[columns], self._files[positions]
         lengths, codes = self._noted.lengths[slots, files], self._noted.vrs[slots, files]
-        # The UID of the File Meta is one, whatever VR is written there.
-        unknown = (codes == 0) | (codes == _UNKNOWN) | (slots == SLOT_OF[TRANSFER_SYNTAX_UID])
+        unknown = (codes == 0) | (codes == vr_code("UN"))
         return Cells(
             self._noted,
             self._words,
             tuple(fields),
             columns,
             files,
-            slots,
             np.where(lengths == ABSENT, 0, self._noted.offsets[slots, files]),
             np.maximum(lengths, 0),
             lengths == ABSENT,
@@ -106,24 +101,33 @@ class Changes:
         )
 
 
-def _same_as_before(noted: Noted, files: npt.NDArray[np.int64], words: Words) -> Mask:
-    """Return for each slot and file but the first whether VR, byte order and bytes are the file's before."""
-    lengths, vrs, offsets = (places.take(files, axis=1) for places in (noted.lengths, noted.vrs, noted.offsets))
-    big = noted.big_endian[files]
-    same = (lengths[:, 1:] == lengths[:, :-1]) & (vrs[:, 1:] == vrs[:, :-1]) & (big[1:] == big[:-1])
-    left = np.flatnonzero(same & (lengths[:, 1:] > 0))
-    flat = same.reshape(-1)
-    here, before = offsets[:, 1:].ravel()[left], offsets[:, :-1].ravel()[left]
-    size = lengths[:, 1:].ravel()[left].astype(np.int64)
-    masks = FIRST_BYTES[np.minimum(size, WORD)]
-    # The last word of a value ends with it, over bytes that were compared already: no mask is needed there.
-    for begin in range(0, _MOST_COMPARED, WORD):
-        place = np.minimum(begin, np.maximum(size - WORD, 0))
-        equal = ((words.at(here + place) ^ words.at(before + place)) & masks) == 0
-        flat[left[~equal]] = False
-        more = np.flatnonzero(equal & (size > begin + WORD))
-        left, here, before, size, masks = left[more], here[more], before[more], size[more], masks[more]
+def _same_as_before(noted: Noted, files: npt.NDArray[np.int64], words: Words, slots: slice) -> Mask:
+    """Return for some slots, and each file but the first, whether VR, byte order and bytes are the file's before."""
+    lengths, vrs = noted.lengths[slots].take(files, axis=1), noted.vrs[slots].take(files, axis=1)
+    offsets, big = noted.offsets[slots].take(files, axis=1), noted.big_endian[files]
+    offsets[lengths == ABSENT] = 0
+    begins = words.at(offsets)
+    begins &= FIRST_BYTES[np.clip(lengths, 0, WORD)]
+    same: Mask = lengths[:, 1:] == lengths[:, :-1]
+    same &= (vrs[:, 1:] == vrs[:, :-1]) & (big[1:] == big[:-1]) & (begins[:, 1:] == begins[:, :-1])
+    long = np.flatnonzero(same & (lengths[:, 1:] > WORD))
+    before = long + long // max(1, same.shape[1])  # there is one file more than there are pairs of them
+    places = offsets.reshape(-1)
+    same.reshape(-1)[long] = _same_ends(words, places[before], places[before + 1], lengths.reshape(-1)[before])
+    return same
+
+
+def _same_ends(words: Words, one: Places, other: Places, lengths: Lengths) -> Mask:
+    """Return whether values of the same length, more than a word, have the same bytes after the first word."""
+    same = np.zeros(len(lengths), np.bool_)
+    left = np.arange(len(lengths))
+    # The last word first: where UIDs differ, they do so at the end.
+    place: int | Lengths = lengths - WORD
+    for begin in range(WORD, _MOST_COMPARED, WORD):
+        equal = words.at(one + place) == words.at(other + place)
+        more = equal & (lengths > begin + WORD)
+        same[left[equal & ~more]] = True
+        left, one, other, lengths, place = left[more], one[more], other[more], lengths[more], begin
         if not left.size:
-            return same
-    flat[left] = False
+            break
     return same

@@ -1,15 +1,17 @@
-"""Cells of text columns to one Arrow array, where the text is nothing but printable ASCII.
+"""Cells of text columns to one Arrow array, where the text is nothing but printable ASCII; and UIDs to their hashes.
 
 Scope: the texts whose reading takes no character set and no trimming inside the value. All others are for the reader of
-single values (``dicom/rules.py``), whose results these must equal.
+single values (``dicom/rules.py``), whose results these must equal. The arithmetic of hashes is in ``dicom/hashes.py``.
 """
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from dicom_pipeline.dicom.hashes import hash_words
 from dicom_pipeline.dicom.scanner.noted import ABSENT, Bytes
-from dicom_pipeline.tables.column_bytes import Lengths, Mask, Places, gather, trim_right
+from dicom_pipeline.tables.column_bytes import FIRST_BYTES, WORD, Lengths, Mask, Places, Words, gather, trim_right
 from dicom_pipeline.tables.column_cells import Cells, vr_code, vr_table
 
 TEXT_VRS: Mask = vr_table(
@@ -19,6 +21,8 @@ TEXT_VRS: Mask = vr_table(
 
 _PERSON_NAME = vr_code("PN")
 _UNBOUNDED = np.iinfo(np.int32).max
+_HASH_DIGITS = 20
+_HASH_ROUND = 32  # bytes that the hash takes at a time
 _BLANK, _BACKSLASH, _EQUALS = b" \\="
 
 
@@ -42,6 +46,18 @@ def plain_texts(cells: Cells) -> tuple[pa.StringArray, Mask]:
 def strings(buffer: Bytes, offsets: Places, lengths: Lengths, wanted: Mask) -> pa.StringArray:
     """Return the values as texts, null where they are empty or not wanted; their bytes are not looked at."""
     return gather(buffer, offsets, np.where(wanted & (lengths > 0), lengths, ABSENT)).view(pa.string())
+
+
+def uid_hashes(uids: pa.StringArray) -> pa.StringArray:
+    """Return the hash of each UID as 20 digits; of null, any."""
+    _, ends, values = uids.buffers()
+    borders = np.frombuffer(ends, np.int32)[uids.offset : uids.offset + len(uids) + 1]
+    begins, lengths = borders[:-1].astype(np.int64), np.diff(borders)
+    text = Words(np.frombuffer(values or b"", np.uint8))
+    starts = np.arange(0, -(-int(lengths.max(initial=0)) // _HASH_ROUND) * _HASH_ROUND, WORD)[:, None]
+    words = text.at(begins + starts) & FIRST_BYTES[np.clip(lengths - starts, 0, WORD)]
+    numbers = hash_words(words, lengths)
+    return pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), _HASH_DIGITS, "0")
 
 
 def _special(texts: pa.StringArray) -> npt.NDArray[np.intp]:

@@ -5,8 +5,9 @@ columns that follow from others. What a plain value is stands in ``column_texts.
 ``column_moments.py``; the measure of all is ``build_record``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,8 +24,7 @@ from dicom_pipeline.tables.column_cells import Cells, Changes
 from dicom_pipeline.tables.column_moments import plain_dates, plain_times
 from dicom_pipeline.tables.column_numbers import plain_decimals, plain_integers
 from dicom_pipeline.tables.column_singles import single_values
-from dicom_pipeline.tables.column_texts import plain_texts
-from dicom_pipeline.tables.column_uids import uid_hashes
+from dicom_pipeline.tables.column_texts import plain_texts, uid_hashes
 from dicom_pipeline.tables.schemas import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -60,13 +60,16 @@ class ValueColumns:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column before it is spread over the files: its values, and for each file which of them it has."""
+    """A column over all files, and the cells it came from: their values, and for each file its cell."""
 
-    values: pa.Array
+    array: pa.Array
+    cells: pa.Array
     rows: npt.NDArray[np.int32]
 
-    def spread(self) -> pa.Array:
-        return self.values.take(pa.array(self.rows))
+    def derive(self, what: Callable[[pa.Array], pa.Array]) -> pa.Array:
+        """Return the column that follows from this one by a function of its values, called for each cell once."""
+        first, last = int(self.rows[0]), int(self.rows[-1])
+        return what(self.cells.slice(first, last + 1 - first)).take(pa.array(self.rows - first))
 
 
 def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> ValueColumns:
@@ -81,22 +84,11 @@ def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") ->
         return ValueColumns([pa.nulls(0, ARROW_TYPES[field.kind]) for field in HEADER_FIELDS], np.zeros(0, np.bool_))
     odd = np.zeros(len(files), np.bool_)
     columns = dict(_read(Changes(noted, files), odd))
-    arrays = {name: column.spread() for name, column in columns.items()}
-    for field in HEADER_FIELDS:
-        if field.rule in _REFUSING_NULL and arrays[field.name].null_count:
-            odd |= arrays[field.name].is_null().to_numpy(zero_copy_only=False)
-    studies = columns["study_uid"]
-    for field in HEADER_FIELDS:
-        if field.rule is Rule.UID_HASH:
-            uids = columns[field.name.removesuffix("_hash")]
-            arrays[field.name] = _Column(uid_hashes(uids.values), uids.rows).spread()
-        elif field.rule is Rule.ACCESSION:
-            arrays[field.name] = _with_fallback(arrays[field.name], studies, job.tenant_id)
-        elif field.rule is Rule.TRANSFER_SYNTAX:
-            arrays[field.name] = arrays[field.name].fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
-        elif field.name not in arrays:
-            arrays[field.name] = _constant(field, noted, files, job)
-    return ValueColumns([arrays[field.name] for field in HEADER_FIELDS], odd)
+    arrays = [_array(field, columns, noted, files, job) for field in HEADER_FIELDS]
+    for field, array in zip(HEADER_FIELDS, arrays, strict=True):
+        if field.rule in _REFUSING_NULL and array.null_count:
+            odd |= array.is_null().to_numpy(zero_copy_only=False)
+    return ValueColumns(arrays, odd)
 
 
 def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
@@ -108,18 +100,32 @@ def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
             singles, bad = single_values(cells, np.flatnonzero(~known))
             values = pc.replace_with_mask(values, pa.array(~known), pa.array(singles, values.type))
             odd |= bad[cells.rows].any(axis=0)
-        for field, rows in zip(cells.fields, cells.rows, strict=True):
-            first, last = int(rows[0]), int(rows[-1])
-            yield field.name, _Column(values.slice(first, last + 1 - first), rows - first)
+        # One call for all columns: the calls cost more than the copying.
+        spread = values.take(pa.array(cells.rows.ravel()))
+        for number, field in enumerate(cells.fields):
+            yield field.name, _Column(spread.slice(number * len(odd), len(odd)), values, cells.rows[number])
 
 
-def _with_fallback(numbers: pa.StringArray, studies: _Column, tenant_id: str) -> pa.StringArray:
-    """Return the accession numbers with the stand-in of the study where a file has none."""
-    if not numbers.null_count:
-        return numbers
-    uids = studies.values.to_pylist()
-    fallbacks = pa.array([None if uid is None else accession_fallback(tenant_id, uid) for uid in uids], pa.string())
-    return pc.coalesce(numbers, _Column(fallbacks, studies.rows).spread())
+def _array(
+    field: Field, columns: Mapping[str, _Column], noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob"
+) -> pa.Array:
+    """Return a column over all files: read, or following from one that was, or the same for all."""
+    if field.rule is Rule.UID_HASH:
+        return columns[field.name.removesuffix("_hash")].derive(uid_hashes)
+    if field.name not in columns:
+        return _constant(field, noted, files, job)
+    array = columns[field.name].array
+    if field.rule is Rule.ACCESSION and array.null_count:
+        return pc.coalesce(array, columns["study_uid"].derive(partial(_fallbacks, job.tenant_id)))
+    if field.rule is Rule.TRANSFER_SYNTAX:
+        return array.fill_null(IMPLICIT_VR_LITTLE_ENDIAN)
+    return array
+
+
+def _fallbacks(tenant_id: str, studies: pa.StringArray) -> pa.StringArray:
+    """Return what stands in for the accession numbers of these studies; null where the study has no UID."""
+    uids = studies.to_pylist()
+    return pa.array([None if uid is None else accession_fallback(tenant_id, uid) for uid in uids], pa.string())
 
 
 def _constant(field: Field, noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") -> pa.Array:

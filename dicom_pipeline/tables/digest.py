@@ -14,15 +14,16 @@ the version of a library, the machine or the order and size of batches:
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dicom_pipeline.dicom.fields import Field, Kind, TableSpec
+from dicom_pipeline.dicom.fields import Kind, TableSpec
+from dicom_pipeline.tables.flat import is_flat, raw_values, text_places
 from dicom_pipeline.tables.schemas import ARROW_TYPES
 
 Words: TypeAlias = npt.NDArray[np.uint64]
@@ -60,8 +61,17 @@ class SliceDigester:
 
     def _add(self, batch: pa.RecordBatch) -> None:
         rows = np.zeros(batch.num_rows, np.uint64)
+        texts: list[_Texts] = []
         for field, seed in self._columns:
-            rows += _column_words(field, batch.column(field.name), seed)
+            column = batch.column(field.name)
+            if column.null_count == len(column):
+                continue
+            column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])
+            if field.kind is Kind.TEXT:
+                texts.append(_Texts.of(column, seed))
+            else:
+                _add_numbers(rows, column, seed)
+        _add_texts(rows, texts)
         sums = (_mix(rows).sum(), _mix(rows ^ _SECOND_LANE).sum())
         self._lanes = tuple((lane + int(added)) % 2**64 for lane, added in zip(self._lanes, sums, strict=True))
         self._rows += batch.num_rows
@@ -81,51 +91,86 @@ def _seed(name: str) -> np.uint64:
 
 def _mix(words: Words) -> Words:
     """Return the finaliser of SplitMix64 (Steele, Lea, Flood 2014) of every word."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Words = words ^ (words >> np.uint64(31))
+    mixed: Words = words ^ (words >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
     return mixed
 
 
-def _column_words(field: Field, column: pa.Array, seed: np.uint64) -> Words:
-    import pyarrow.compute as pc
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """A column of texts as its different ones, and which of them each row has (None: all the first)."""
 
-    if column.type != ARROW_TYPES[field.kind]:
-        column = column.cast(ARROW_TYPES[field.kind])
-    if field.kind is Kind.TEXT:
+    different: pa.StringArray
+    places: pa.Int32Array | None
+    seed: np.uint64
+
+    @classmethod
+    def of(cls, column: pa.StringArray, seed: np.uint64) -> "_Texts":
+        if is_flat(column):
+            return cls(column.slice(0, 1), None, seed)
+        import pyarrow.compute as pc
+
         encoded = pc.dictionary_encode(column)
-        if len(encoded.dictionary) == 0:
-            return np.zeros(len(column), np.uint64)
-        places = encoded.indices.fill_null(0).to_numpy()
-        words: Words = _mix(_text_words(encoded.dictionary) ^ seed)[places]
+        return cls(encoded.dictionary, encoded.indices, seed)
+
+
+def _add_texts(rows: Words, columns: Sequence[_Texts]) -> None:
+    """Add the words of columns of texts to ``rows``; different texts of all are hashed at once, most being few."""
+    if not columns:
+        return
+    sizes = [len(column.different) for column in columns]
+    seeds = np.repeat(np.array([column.seed for column in columns], np.uint64), sizes)
+    words = _mix(text_words(pa.concat_arrays([column.different for column in columns])) ^ seeds)
+    for column, own in zip(columns, np.split(words, np.cumsum(sizes)[:-1]), strict=True):
+        if column.places is None:
+            rows += own
+        elif column.places.null_count:
+            rows += np.append(own, np.uint64(0))[column.places.fill_null(len(own)).to_numpy()]
+        else:
+            rows += own[column.places.to_numpy()]
+
+
+def _add_numbers(rows: Words, column: pa.Array, seed: np.uint64) -> None:
+    """Add the words of a column of numbers, dates or times to ``rows``; NULL adds nothing."""
+    numbers = raw_values(column)
+    if is_flat(column):
+        rows += _mix(_number_words(numbers[:1]) ^ seed)
+    elif column.null_count:
+        rows += np.where(column.is_valid().to_numpy(zero_copy_only=False), _mix(_number_words(numbers) ^ seed), 0)
     else:
-        words = _mix(_number_words(column) ^ seed)
-    if column.null_count:
-        words = np.where(column.is_null().to_numpy(zero_copy_only=False), np.uint64(0), words)
-    return words
+        rows += _mix(_number_words(numbers) ^ seed)
 
 
-def _number_words(column: pa.Array) -> Words:
-    if pa.types.is_floating(column.type):
-        numbers = column.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0  # the sum turns -0.0 into 0.0
-        return np.where(np.isnan(numbers), np.nan, numbers).view(np.uint64)
-    whole = pa.int32() if column.type.bit_width == 32 else pa.int64()
-    words: Words = column.view(whole).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
-    return words
+def _number_words(numbers: npt.NDArray[Any]) -> Words:
+    if numbers.dtype.kind == "f":
+        real = numbers + 0.0  # the sum turns -0.0 into 0.0
+        words: Words = np.where(np.isnan(real), np.nan, real).view(np.uint64)
+        return words
+    return numbers.astype(np.int64).view(np.uint64)
 
 
-def _text_words(texts: pa.StringArray) -> Words:
+def text_words(texts: pa.StringArray) -> Words:
     """Hash each text's UTF-8 bytes, eight at a time over all texts at once; ``texts`` has no nulls."""
-    _, offset_buffer, data = texts.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    data = texts.buffers()[2]
+    offsets = text_places(texts).astype(np.int64)
     starts, lengths = offsets[:-1], np.diff(offsets)
+    # The longest first, so that those with something left are always a stretch at the front.
+    order = np.argsort(-lengths, kind="stable")
+    starts, lengths = starts[order], lengths[order]
     padded = np.frombuffer((data.to_pybytes() if data else b"") + bytes(_WORD_BYTES), np.uint8)
     words = np.ndarray((len(padded) - _WORD_BYTES + 1,), "<u8", padded, strides=(1,))
     hashes = _mix(lengths.view(np.uint64) + _GOLDEN)
     for done in range(0, int(lengths.max(initial=0)), _WORD_BYTES):
-        active = np.flatnonzero(lengths > done)
-        taken = np.minimum(lengths[active] - done, _WORD_BYTES).view(np.uint64)
+        active = int(np.searchsorted(-lengths, -done, "left"))
+        word = words[starts[:active] + done]
+        ending = int(np.searchsorted(-lengths, -(done + _WORD_BYTES), "right"))
+        taken = (lengths[ending:active] - done).view(np.uint64)
         unused_bits = (np.uint64(_WORD_BYTES) - taken) * np.uint64(8)
-        word = (words[starts[active] + done] << unused_bits) >> unused_bits
-        hashes[active] = _mix((hashes[active] + _GOLDEN) ^ word)
-    return hashes
+        word[ending:] = (word[ending:] << unused_bits) >> unused_bits
+        hashes[:active] = _mix((hashes[:active] + _GOLDEN) ^ word)
+    found = np.empty_like(hashes)
+    found[order] = hashes
+    return found

@@ -8,7 +8,6 @@ is right and all are rejected.
 """
 
 import hashlib
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Finding
+from dicom_pipeline.tables.digest import Words, text_words
 from dicom_pipeline.tables.rows import ACCEPTED, reject_where
 
 _FIELD = "SOPInstanceUID"
@@ -50,17 +50,42 @@ class _Instance:
     size: int | None
 
 
-def find_duplicates(rows: RowSource, open_file: Callable[[int, str], BinaryIO]) -> dict[int, Duplicate]:
+class InstanceHashes:
+    """Watches rows pass by, and tells whether any SOP Instance UID among accepted ones may occur more than once.
+
+    The usual date has none, and costs eight bytes a row.
+    """
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all rows."""
+        self._words: list[Words] = []
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows."""
+        self._words.append(text_words(_accepted(batch.select(["outcome", "sop_uid"])).column("sop_uid")))
+
+    def repeated(self) -> Words:
+        """Return the hashes that occur more than once; a rare collision adds one of UIDs that do not."""
+        words = np.sort(np.concatenate(self._words)) if self._words else np.zeros(0, np.uint64)
+        repeated: Words = words[1:][words[1:] == words[:-1]]
+        return repeated
+
+
+def find_duplicates(
+    hashes: InstanceHashes, rows: RowSource, open_file: Callable[[int, str], BinaryIO]
+) -> dict[int, Duplicate]:
     """Return the rows to be rejected, by number from 0, and what each of them is.
 
-    The usual date has none and costs one pass over two columns and eight bytes a row.
-
     Args:
+        hashes: Has seen all of the rows; they are read again only if a UID may be repeated.
         rows: The staged rows.
         open_file: Opens the file of a row, given its number and its path; may raise ``OSError``.
     """
-    repeated = _repeated_hashes(rows)
-    if not repeated:
+    repeated = hashes.repeated()
+    if not len(repeated):
         return {}
     found: dict[int, Duplicate] = {}
     for instances in _instances(rows, repeated):
@@ -80,31 +105,24 @@ def reject_duplicates(batches: Iterable[pa.RecordBatch], found: Mapping[int, Dup
         yield batch
 
 
-def _repeated_hashes(rows: RowSource) -> set[int]:
-    """Return the hashes of UIDs that occur more than once; a rare collision adds one that does not."""
-    hashes = array("q")
-    for batch in rows(["outcome", "sop_uid"]):
-        hashes.extend(hash(uid) for uid in _accepted(batch).column("sop_uid").to_pylist())
-    ordered = np.sort(np.frombuffer(hashes, np.int64))
-    return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
-
-
-def _instances(rows: RowSource, repeated: set[int]) -> Iterator[list[_Instance]]:
+def _instances(rows: RowSource, repeated: Words) -> Iterator[list[_Instance]]:
     by_uid: dict[str, list[_Instance]] = defaultdict(list)
     first = 0
     for batch in rows(["outcome", "sop_uid", "path", "file_size"]):
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         first += batch.num_rows
-        for row in _accepted(batch.append_column("row", numbers)).to_pylist():
-            if hash(row["sop_uid"]) in repeated:
-                by_uid[row["sop_uid"]].append(_Instance(row["row"], row["path"], row["file_size"]))
+        accepted = _accepted(batch.append_column("row", numbers))
+        suspects = pa.array(np.isin(text_words(accepted.column("sop_uid")), repeated))
+        for row in accepted.filter(suspects).to_pylist():
+            by_uid[row["sop_uid"]].append(_Instance(row["row"], row["path"], row["file_size"]))
     yield from (instances for instances in by_uid.values() if len(instances) > 1)
 
 
 def _accepted(batch: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow.compute as pc
 
-    return batch.filter(pc.equal(batch.column("outcome"), ACCEPTED))
+    accepted = pc.equal(batch.column("outcome"), ACCEPTED)
+    return batch if accepted.true_count == batch.num_rows else batch.filter(accepted)
 
 
 def _judge(instances: Sequence[_Instance], open_file: Callable[[int, str], BinaryIO]) -> dict[int, Duplicate]:

@@ -1,8 +1,8 @@
 """Headers of many files as a stream of record batches in the order of the listing.
 
 Scope: how many files are under way at a time, who reads them, and putting their rows back in order. Ordinary files are
-scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``), unless
-they are few and take but a moment.
+scanned by threads of this process (``scanned.py``). Others are read with care: by worker processes (``crew.py``),
+unless they are few and take but a moment.
 
 Threads are enough for the scan: it holds no lock while it reads and walks, and a file cannot crash or hang it. Each
 thread has a group of files fetched at once, so that a disk or a network share has many requests to work on.
@@ -11,8 +11,8 @@ thread has a group of files fetched at once, so that a disk or a network share h
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
@@ -33,7 +33,9 @@ from dicom_pipeline.tables.readers import (
 )
 from dicom_pipeline.tables.scanned import ScanReader
 
-SCAN_FILES = 1000
+SCAN_FILES = 2000
+"""Files scanned at once: what a batch costs beside its files is little then."""
+_LEAST_FILES = 250
 _UNDER_WAY = 2
 _MOST_WORKERS = 8
 _THREADS_A_PROCESSOR = 2
@@ -46,7 +48,7 @@ ReadCounts: TypeAlias = Counter[str]
 """How many files each reader has read: ``scanner`` and ``pydicom``."""
 
 
-class Extraction:
+class Extraction(Iterator[pa.RecordBatch]):
     """Rows of ``metadata_schema()``, one a file, in the order of the listing, as they are read.
 
     Attributes:
@@ -54,12 +56,16 @@ class Extraction:
             cannot be read at all count under neither.
     """
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], read_by: ReadCounts) -> None:
+    def __init__(self, batches: Generator[pa.RecordBatch, None, None], read_by: ReadCounts) -> None:
         self._batches = batches
         self.read_by = read_by
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self._batches
+    def __next__(self) -> pa.RecordBatch:
+        return next(self._batches)
+
+    def close(self) -> None:
+        """Give up what is not read yet."""
+        self._batches.close()
 
 
 class Extractor:
@@ -90,7 +96,7 @@ class Extractor:
         Raises:
             ConfigurationError: There is no reader of that name.
         """
-        processors = len(os.sched_getaffinity(0))
+        self._processors = processors = len(os.sched_getaffinity(0))
         self._make_scanner = scanner_named(reader) if isinstance(reader, str) else None
         self._careful = PydicomMetadataReader() if isinstance(reader, str) else reader
         self._workers = workers or min(processors, _MOST_WORKERS)
@@ -128,18 +134,20 @@ class Extractor:
         read_by = Counter(scanner=0, pydicom=0)
         return Extraction(self._batches(files, job, read_by), read_by)
 
-    def _batches(self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts) -> Iterator[pa.RecordBatch]:
-        waiting: deque[Future[_Part]] = deque()
+    def _batches(
+        self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts
+    ) -> Generator[pa.RecordBatch, None, None]:
+        waiting: deque[_Promise] = deque()
         under_way = _UNDER_WAY * (self._threads if self._make_scanner else self._workers)
 
         def next_rows() -> pa.RecordBatch:
-            part = waiting[0].result()
+            part = waiting[0]()
             waiting.popleft()
             read_by.update(part.read_by)
             return part.rows
 
         try:
-            for chunk in _chunks(files, SCAN_FILES if self._make_scanner else CHUNK_FILES):
+            for chunk in self._chunks(files):
                 waiting.append(self._submit(chunk, job))
                 if len(waiting) >= under_way:
                     yield next_rows()
@@ -150,10 +158,18 @@ class Extractor:
                 # Nobody waits for the rest: an error, Ctrl-C, or a consumer that has enough.
                 self.close()
 
-    def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
+    def _chunks(self, files: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Cut the listing: as coarse as pays, and as fine as keeps every processor busy."""
+        for batch in files:
+            share = max(_LEAST_FILES, -(-batch.num_rows // self._processors))
+            rows = min(SCAN_FILES, share) if self._make_scanner else CHUNK_FILES
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
+
+    def _submit(self, files: pa.RecordBatch, job: ReadJob) -> "_Promise":
         if self._readers is None:
             crew = Crew(self._careful, self._workers, self._file_seconds)
-            self._readers = _Readers(crew, self._make_scanner, self._threads if self._make_scanner else self._workers)
+            self._readers = _Readers(crew, self._make_scanner, self._threads)
         return self._readers.submit(files, job)
 
 
@@ -162,6 +178,10 @@ class _Part(NamedTuple):
 
     rows: pa.RecordBatch
     read_by: ReadCounts
+
+
+_Promise: TypeAlias = Callable[[], _Part]
+"""Waits for a part and returns it, or raises what kept it from being read."""
 
 
 class _Readers:
@@ -173,9 +193,12 @@ class _Readers:
         self._own = threading.local()
         self._threads = ThreadPoolExecutor(threads, "header-scan")
 
-    def submit(self, files: pa.RecordBatch, job: ReadJob) -> "Future[_Part]":
-        """Have a chunk of files read as soon as a thread is free."""
-        return self._threads.submit(self._read if self._make_scanner else self._read_with_care, files, job)
+    def submit(self, files: pa.RecordBatch, job: ReadJob) -> _Promise:
+        """Have a chunk of files read as soon as somebody is free."""
+        if self._make_scanner is not None:
+            return self._threads.submit(self._read, files, job).result
+        rows = self._crew.submit(entries_of(files), job)
+        return lambda: _Part(rows.result(), Counter(pydicom=files.column("problem").null_count))
 
     def dismiss(self) -> None:
         """Give up what has not begun, kill all workers, and wait for the threads."""
@@ -214,14 +237,3 @@ class _Readers:
             self._own.reader = ScanReader(self._make_scanner())
         reader: ScanReader = self._own.reader
         return reader
-
-    def _read_with_care(self, files: pa.RecordBatch, job: ReadJob) -> _Part:
-        unread = files.num_rows - files.column("problem").null_count
-        return _Part(self._crew.read(entries_of(files), job), Counter(pydicom=files.num_rows - unread))
-
-
-def _chunks(files: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in files:
-        for start in range(0, batch.num_rows, rows):
-            yield batch.slice(start, rows)
-

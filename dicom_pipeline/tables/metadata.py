@@ -1,22 +1,23 @@
 """The asset ``dicom_metadata``: every listed file of a date as one staged row, accepted or rejected.
 
 Scope: the order of the steps (read, reject other dates, reject duplicates, publish) and the count of what came out.
-Each step is a module of its own. The staged file appears only when all of them are done.
+Each step is a module of its own. The staged file appears only when all of them are done. Whoever wants to know what is
+in it looks on while it is written, so that nobody has to read it again.
 """
 
 import datetime as dt
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
 from dicom_pipeline.dicom.reasons import REASONS, Reason
 from dicom_pipeline.errors import StagingError
-from dicom_pipeline.tables.duplicates import find_duplicates, reject_duplicates
+from dicom_pipeline.tables.duplicates import InstanceHashes, find_duplicates, reject_duplicates
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.parquet_files import Draft
 from dicom_pipeline.tables.partition import reject_other_dates
@@ -90,6 +91,7 @@ def stage_metadata(
     extractor: Extractor,
     job: ReadJob,
     metadata: Mapping[str, str],
+    observers: Sequence["RowObserver"] = (),
 ) -> MetadataSummary:
     """Read the header of every file and stage one row each, in the order of ``files``.
 
@@ -101,6 +103,7 @@ def stage_metadata(
         extractor: The pool that reads.
         job: Root, tenant, policy and clock of the reading.
         metadata: Texts kept with the staged file (run id, code version, ...).
+        observers: Who looks on; afterwards each has seen exactly the rows that were staged.
 
     Raises:
         StagingError: The rows cannot be written, or are not as many as the files; what was staged before is as it was.
@@ -110,9 +113,19 @@ def stage_metadata(
     listing = _Listing(files)
     extraction = extractor.extract(listing, job)
     batches = (reject_other_dates(batch, date) for batch in extraction)
+    hashes, counter = InstanceHashes(), OutcomeCounter()
     with staging.draft(tenant, METADATA_ASSET, date) as draft:
-        draft.write(batches, metadata_schema(), metadata)
-        counts = _publish_without_duplicates(staging.draft(tenant, METADATA_ASSET, date), draft, listing, job, metadata)
+        draft.write(_observed(batches, [hashes, counter, *observers]), metadata_schema(), metadata)
+        if duplicates := find_duplicates(hashes, draft.read, _opener(listing, job)):
+            rewritten = reject_duplicates(draft.read(), duplicates)
+            observers = [counter, *observers]
+            for observer in observers:
+                observer.restart()
+            with staging.draft(tenant, METADATA_ASSET, date) as second:
+                second.write(_observed(rewritten, observers), metadata_schema(), metadata)
+                counts = _commit(second, counter, listing)
+        else:
+            counts = _commit(draft, counter, listing)
     return MetadataSummary(
         listed=listing.files,
         accepted=counts.accepted,
@@ -126,26 +139,20 @@ def stage_metadata(
     )
 
 
-def _publish_without_duplicates(
-    second: Draft, first: Draft, listing: "_Listing", job: ReadJob, metadata: Mapping[str, str]
-) -> OutcomeCounts:
-    """Commit the first draft, or if it has duplicates a second one in which they are rejected."""
+def _observed(batches: Iterable[pa.RecordBatch], observers: Sequence["RowObserver"]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for observer in observers:
+            observer.observe(batch)
+        yield batch
+
+
+def _opener(listing: "_Listing", job: ReadJob) -> Callable[[int, str], BinaryIO]:
     store = job.store()
-
-    def open_file(row: int, path: str) -> BinaryIO:
-        return store.open(listing.odd_paths.get(row, path))
-
-    duplicates = find_duplicates(first.read, open_file)
-    if not duplicates:
-        return _commit(first, listing)
-    with second:
-        second.write(reject_duplicates(first.read(), duplicates), metadata_schema(), metadata)
-        return _commit(second, listing)
+    return lambda row, path: store.open(listing.odd_paths.get(row, path))
 
 
-def _commit(draft: Draft, listing: "_Listing") -> OutcomeCounts:
-    # Counted from what is on disk: the numbers people see are those of the file.
-    counts = count_outcomes(draft.read(["outcome", "reason", "findings"]))
+def _commit(draft: Draft, counter: "OutcomeCounter", listing: "_Listing") -> OutcomeCounts:
+    counts = counter.counts()
     if counts.accepted + counts.rejected != listing.files:
         raise StagingError("not every listed file became a row: nothing was staged; run it again and report it")
     draft.commit()
@@ -175,16 +182,49 @@ class _Listing:
 
 def count_outcomes(batches: Iterable[pa.RecordBatch]) -> OutcomeCounts:
     """Count rows by outcome and reason; ``batches`` need the columns outcome, reason and findings."""
-    import pyarrow.compute as pc
-
-    accepted = copies = 0
-    reasons: Counter[str] = Counter()
+    counter = OutcomeCounter()
     for batch in batches:
+        counter.observe(batch)
+    return counter.counts()
+
+
+class RowObserver(Protocol):
+    """Looks at rows of ``metadata_schema()`` while they pass by."""
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows."""
+
+    def restart(self) -> None:
+        """Forget all rows: they come again, some of them changed."""
+
+
+class OutcomeCounter:
+    """Counts rows by outcome and reason."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all rows."""
+        self._accepted = self._copies = 0
+        self._reasons: Counter[str] = Counter()
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Count the rows of a batch, which has the columns outcome, reason and findings."""
+        import pyarrow.compute as pc
+
         is_accepted = pc.equal(batch.column("outcome"), ACCEPTED)
-        rejected = batch.filter(pc.invert(is_accepted))
-        accepted += is_accepted.true_count
-        reasons.update({one["values"]: one["counts"] for one in pc.value_counts(rejected.column("reason")).to_pylist()})
+        self._accepted += is_accepted.true_count
+        if is_accepted.true_count == batch.num_rows:
+            return
+        rejected = batch.select(["reason", "findings"]).filter(pc.invert(is_accepted))
+        counts = pc.value_counts(rejected.column("reason")).to_pylist()
+        self._reasons.update({one["values"]: one["counts"] for one in counts})
         # Of rejected rows only equal copies have a finding.
-        copies += pc.greater(pc.list_value_length(rejected.column("findings")), 0).true_count
-    damaged = sum(count for reason, count in reasons.items() if REASONS[Reason(reason)].damaged) - copies
-    return OutcomeCounts(accepted, dict(reasons.most_common()), damaged, accepted + damaged + copies)
+        self._copies += pc.greater(pc.list_value_length(rejected.column("findings")), 0).true_count
+
+    def counts(self) -> OutcomeCounts:
+        """Return the counts of all rows seen."""
+        damaged = sum(n for reason, n in self._reasons.items() if REASONS[Reason(reason)].damaged) - self._copies
+        dicom_files = self._accepted + damaged + self._copies
+        return OutcomeCounts(self._accepted, dict(self._reasons.most_common()), damaged, dicom_files)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Rejection, build_record
 from dicom_pipeline.dicom.scanner.files import FileBatch, Scanner
@@ -47,7 +48,7 @@ class ScanReader:
         """Read ordinary files of a batch of ``FILES_SCHEMA``."""
         can_be_read = files.column("problem").is_null().to_numpy(zero_copy_only=False)
         readable = np.flatnonzero(can_be_read)
-        noted = self._scanner.scan(_file_batch(files.take(pa.array(readable)), job))
+        noted = self._scanner.scan(file_batch(files.take(pa.array(readable)), job.store()))
         plain = np.flatnonzero(noted.status == Status.PLAIN)
         columns = value_columns(noted, plain, job)
         even, odd = plain[~columns.odd], plain[columns.odd]
@@ -62,13 +63,14 @@ class ScanReader:
         return Scanned(rows, places, len(plain))
 
 
-def _file_batch(files: pa.RecordBatch, job: ReadJob) -> FileBatch:
+def file_batch(files: pa.RecordBatch, store: LocalStore) -> FileBatch:
+    """Return rows of ``FILES_SCHEMA`` as a scanner takes them; what has no size or time of its own equals no file."""
     import pyarrow.compute as pc
 
     paths = pc.coalesce(files.column("raw_path"), files.column("path").cast(pa.binary()))
     _, ends, data = paths.buffers()
     return FileBatch(
-        store=job.store(),
+        store=store,
         paths=np.frombuffer(data or b"", np.uint8),
         ends=np.frombuffer(ends, np.int32)[paths.offset : paths.offset + len(paths) + 1],
         sizes=_numbers(files.column("size")),
@@ -77,7 +79,6 @@ def _file_batch(files: pa.RecordBatch, job: ReadJob) -> FileBatch:
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
-    """Return a column of the listing; a number that is not known is none that a file can have."""
     numbers: npt.NDArray[np.int64] = column.fill_null(-1).to_numpy(zero_copy_only=False)
     return np.ascontiguousarray(numbers)
 
@@ -85,21 +86,15 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
 def _judged(noted: Noted, files: Places, listed: pa.RecordBatch, job: ReadJob) -> pa.RecordBatch:
     """Return the rows of files that the columns do not decide."""
     outcomes: list[Outcome] = [
-        build_record(
-            noted.header(file),
-            tenant_id=job.tenant_id,
-            file_size=int(noted.sizes[file]),
-            policy=job.policy,
-            clock=job.clock,
-        )
-        for file in files.tolist()
+        build_record(header, tenant_id=job.tenant_id, file_size=size, policy=job.policy, clock=job.clock)
+        for header, size in zip(noted.headers(files), noted.sizes[files].tolist(), strict=True)
     ]
     return storable_batch(entries_of(listed), outcomes)
 
 
 def _unreadable(files: pa.RecordBatch, places: Places) -> tuple[Places, pa.RecordBatch]:
     entries = entries_of(files.take(pa.array(places)))
-    return places, metadata_batch(entries, [Rejection(Reason(entry.problem)) for entry in entries])
+    return places, metadata_batch(entries, [Rejection(Reason(entry.problem or "")) for entry in entries])
 
 
 def _joined(parts: list[tuple[Places, pa.RecordBatch]]) -> tuple[Places, pa.RecordBatch]:

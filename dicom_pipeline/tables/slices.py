@@ -1,83 +1,111 @@
 """From staged metadata to the rows of the three tables of a slice.
 
 Scope: which rows of ``dicom_metadata`` become rows of ``dicom_image_meta``, ``dicom_state_meta`` and
-``dicom_reject``, in the schemas of the field table. Streams in, streams out; only the series of a date are held in
-memory, since the row that stands for a series may be the last one read.
+``dicom_reject``, in the schemas of the field table, and what they amount to before anybody has loaded them. Streams in,
+streams out; the series of a date are ``series.py``'s.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, STATE, TableSpec
+from dicom_pipeline.tables.digest import SliceDigest, SliceDigester, digest_batches
 from dicom_pipeline.tables.rows import ACCEPTED, REJECTED
 from dicom_pipeline.tables.schemas import table_schema
+from dicom_pipeline.tables.series import SeriesRows
 
-_SERIES = ["study_uid", "series_uid"]
-_COUNTED = "series_related_instances"
-_ORDER = [("study_uid", "ascending"), ("series_uid", "ascending"), ("instance_number", "ascending")]
-_GATHERED_ROWS = 65_536
+REJECT_COLUMNS = ["outcome", "path", "file_size", "reason", "field"]
+"""The columns of staged rows that rows of ``dicom_reject`` are made of."""
 
 
-def image_rows(metadata: pa.RecordBatchReader) -> pa.RecordBatchReader:
+def image_rows(metadata: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Return the rows of ``dicom_image_meta``: the accepted files, in their order."""
     schema = table_schema(IMAGE)
     rows = (_columns_of(_with_outcome(batch, ACCEPTED), IMAGE) for batch in metadata)
     return pa.RecordBatchReader.from_batches(schema, rows)
 
 
-def state_rows(metadata: pa.RecordBatchReader) -> pa.Table:
-    """Return the rows of ``dicom_state_meta``: one for each series with accepted files, by study and series UID.
-
-    A series is represented by its file with the lowest instance number (files without one last), then the lowest SOP
-    Instance UID, whatever the order of the files. ``series_related_instances`` is the number of its distinct SOP
-    Instance UIDs.
-    """
-    needed = [f.name for f in STATE.fields]
-    needed += [name for name in ("instance_number", "sop_uid") if name not in needed]
-    accepted = (_with_outcome(batch, ACCEPTED).select(needed) for batch in metadata)
-    best: pa.Table | None = None
-    instances: list[pa.Table] = []
-    for table in _gathered(accepted):
-        instances.append(table.select([*_SERIES, "sop_uid"]))
-        best = _first_of_each_series(table if best is None else pa.concat_tables([best, table]))
-    if best is None:
-        return table_schema(STATE).empty_table()
-    return _with_counts(best, pa.concat_tables(instances))
+def state_rows(metadata: Iterable[pa.RecordBatch]) -> pa.Table:
+    """Return the rows of ``dicom_state_meta``; see ``SeriesRows``."""
+    series = SeriesRows()
+    for batch in metadata:
+        series.add(_with_outcome(batch, ACCEPTED))
+    return series.table()
 
 
 def reject_rows(
-    metadata: pa.RecordBatchReader, tenant: str, date: dt.date, run_id: str, clock: dt.datetime
+    metadata: Iterable[pa.RecordBatch], tenant: str, date: dt.date, run_id: str, clock: dt.datetime
 ) -> pa.RecordBatchReader:
     """Return the rows of ``dicom_reject``: the rejected files, in their order.
 
     Args:
-        metadata: Rows of ``metadata_schema()``.
+        metadata: Rows of ``metadata_schema()``, ``REJECT_COLUMNS`` of them at least.
         tenant: The archive's tenant.
         date: The partition.
         run_id: The run that stages the rows.
         clock: The run's clock reading, naive UTC.
     """
-    constants = {"tenant_id": tenant, "partition_date": date, "run_id": run_id, "created_time": clock}
-    return pa.RecordBatchReader.from_batches(table_schema(REJECT), _reject_batches(metadata, constants))
+    constants, hashes = _constants(tenant, date, run_id, clock), _PathHashes()
+    rows = (_reject_batch(batch, constants, hashes) for batch in metadata)
+    return pa.RecordBatchReader.from_batches(table_schema(REJECT), rows)
 
 
-def _reject_batches(metadata: Iterable[pa.RecordBatch], constants: dict[str, object]) -> Iterator[pa.RecordBatch]:
+def _constants(tenant: str, date: dt.date, run_id: str, clock: dt.datetime) -> dict[str, object]:
+    return {"tenant_id": tenant, "partition_date": date, "run_id": run_id, "created_time": clock}
+
+
+def _reject_batch(batch: pa.RecordBatch, constants: dict[str, object], hashes: "_PathHashes") -> pa.RecordBatch:
     schema = table_schema(REJECT)
-    hashes = _PathHashes()
-    for batch in metadata:
-        rejected = _with_outcome(batch, REJECTED)
-        columns = []
-        for field in schema:
-            if field.name in constants:
-                columns.append(pa.repeat(pa.scalar(constants[field.name], field.type), rejected.num_rows))
-            elif field.name == "path_hash":
-                columns.append(pa.array(map(hashes.of, rejected.column("path").to_pylist()), field.type))
-            else:
-                columns.append(rejected.column(field.name))
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    rejected = _with_outcome(batch.select(REJECT_COLUMNS), REJECTED)
+    columns = []
+    for field in schema:
+        if field.name in constants:
+            columns.append(pa.repeat(pa.scalar(constants[field.name], field.type), rejected.num_rows))
+        elif field.name == "path_hash":
+            columns.append(pa.array(map(hashes.of, rejected.column("path").to_pylist()), field.type))
+        else:
+            columns.append(rejected.column(field.name))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class SliceObserver:
+    """Knows the rows of a slice's tables once the staged rows have passed by: digests of all, and the series.
+
+    Args:
+        tenant: See ``reject_rows``.
+        date: Likewise.
+        run_id: Likewise.
+        clock: Likewise.
+    """
+
+    def __init__(self, tenant: str, date: dt.date, run_id: str, clock: dt.datetime) -> None:
+        self._constants = _constants(tenant, date, run_id, clock)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all rows."""
+        self._images, self._rejects = SliceDigester(IMAGE), SliceDigester(REJECT)
+        self._series, self._hashes = SeriesRows(), _PathHashes()
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows of ``metadata_schema()``."""
+        accepted = _with_outcome(batch, ACCEPTED)
+        self._images.update(accepted)
+        self._series.add(accepted)
+        if accepted.num_rows < batch.num_rows:
+            self._rejects.update(_reject_batch(batch, self._constants, self._hashes))
+
+    def series(self) -> pa.Table:
+        """Return the rows of ``dicom_state_meta``."""
+        return self._series.table()
+
+    def digests(self, series: pa.Table) -> dict[str, SliceDigest]:
+        """Return count and digest of each table's rows, by table; ``series`` are those of ``dicom_state_meta``."""
+        states = digest_batches(STATE, series.to_batches())
+        return {IMAGE.name: self._images.result(), STATE.name: states, REJECT.name: self._rejects.result()}
 
 
 class _PathHashes:
@@ -102,47 +130,10 @@ class _PathHashes:
 def _with_outcome(batch: pa.RecordBatch, outcome: str) -> pa.RecordBatch:
     import pyarrow.compute as pc
 
-    return batch.filter(pc.equal(batch.column("outcome"), outcome))
+    wanted = pc.equal(batch.column("outcome"), outcome)
+    return batch if wanted.true_count == batch.num_rows else batch.filter(wanted)
 
 
 def _columns_of(batch: pa.RecordBatch, table: TableSpec) -> pa.RecordBatch:
     schema = table_schema(table)
     return pa.RecordBatch.from_arrays([batch.column(name) for name in schema.names], schema=schema)
-
-
-def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join batches into tables worth sorting."""
-    gathered: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        if batch.num_rows:
-            gathered.append(batch)
-            rows += batch.num_rows
-        if rows >= _GATHERED_ROWS:
-            yield pa.Table.from_batches(gathered)
-            gathered, rows = [], 0
-    if gathered:
-        yield pa.Table.from_batches(gathered)
-
-
-def _first_of_each_series(table: pa.Table) -> pa.Table:
-    """Return the row of each series that stands for it, sorted by series."""
-    import pyarrow.compute as pc
-
-    keys = table.select([*_SERIES, "instance_number", "sop_uid"])
-    order = pc.sort_indices(keys, [*_ORDER, ("sop_uid", "ascending")])  # NULLs come last
-    positions = keys.select(_SERIES).take(order).append_column("position", order)
-    firsts = positions.group_by(_SERIES, use_threads=False).aggregate([("position", "first")])
-    return table.take(firsts.column("position_first"))
-
-
-def _with_counts(best: pa.Table, instances: pa.Table) -> pa.Table:
-    """Return the rows of ``dicom_state_meta`` with their number of instances; ``best`` is sorted by series."""
-    schema = table_schema(STATE)
-    counts = instances.group_by(_SERIES).aggregate([("sop_uid", "count_distinct")])
-    counts = counts.sort_by([(name, "ascending") for name in _SERIES])
-    columns = [
-        counts.column("sop_uid_count_distinct").cast(field.type) if field.name == _COUNTED else best.column(field.name)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

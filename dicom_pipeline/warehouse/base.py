@@ -6,13 +6,14 @@ behind the same protocol.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.quality.conflicts import Conflict as Conflict
+from dicom_pipeline.tables.contents import SliceContents as SliceContents
 from dicom_pipeline.tables.digest import SliceDigest as SliceDigest
 
 ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
@@ -40,12 +41,21 @@ class LoadFacts:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """What a replacement did to one table's slice, and how many rows the slice has now."""
+    """What a replacement did to one table's slice, and how many rows the slice has now.
+
+    Attributes:
+        inserted: Rows that are new.
+        updated: Rows that were overwritten.
+        deleted: Rows that are gone.
+        rows: Rows the slice has now.
+        read_back: What was read from the slice under its lock, where it was found to be as it should and left alone.
+    """
 
     inserted: int
     updated: int
     deleted: int
     rows: int
+    read_back: SliceContents | None = field(default=None, compare=False, repr=False)
 
 
 class Warehouse(Protocol):
@@ -84,15 +94,27 @@ class Warehouse(Protocol):
         """
 
     def replace_slice(
-        self, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
+        self,
+        target: Slice,
+        tables: Mapping[str, ArrowSource],
+        facts: LoadFacts,
+        digests: Mapping[str, SliceDigest] | None = None,
     ) -> dict[str, TableChange]:
         """Make the slice hold exactly ``tables`` (by table name), in one transaction, ledger row included.
 
         Unchanged rows are not touched, vanished rows are deleted, changed rows keep ``created_time``. Other slices
         are never touched. Two replacements of one slice at once: one waits.
 
+        Args:
+            target: The slice.
+            tables: Its rows; a reader is consumed, or left alone where the slice is found to hold them already.
+            facts: What the ledger is told.
+            digests: Count and digest of the rows of ``tables``, where known before: a slice with the same ones is not
+                written to. Those of a ``pa.Table`` are computed here if need be.
+
         Raises:
-            WarehouseError: A row lies outside the slice, repeats a key, or the database refused; nothing changed.
+            WarehouseError: A row lies outside the slice, repeats a key, the rows are not those of ``digests``, or the
+                database refused; nothing changed.
             WarehouseUnavailable: The connection broke or could not be made; nothing changed.
         """
 
@@ -100,6 +122,9 @@ class Warehouse(Protocol):
         self, table: TableSpec, slices: Iterable[Slice] | None = None, columns: Sequence[str] | None = None
     ) -> pa.RecordBatchReader:
         """Stream rows of a table (all, or those of the slices), typed by the field table, in the key's order."""
+
+    def contents(self, table: TableSpec, target: Slice) -> SliceContents:
+        """Read the slice back, in one pass, and return its digest and its series."""
 
     def digest(self, table: TableSpec, target: Slice) -> SliceDigest:
         """Read the slice back and return its count and digest."""
@@ -110,14 +135,18 @@ class Warehouse(Protocol):
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""
 
-    def instances_in_several_places(self, tenant_id: str) -> Conflict:
+    def instances_in_several_places(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
         """Return how many SOP instances the tenant has under several dates, studies or series.
 
-        Each hash is that of a series with such an instance.
+        Each hash is that of a series with such an instance. With a date only its instances are looked for, wherever
+        else they are: that takes as long for few dates as for many.
         """
 
-    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
-        """Return how many studies of the tenant have images of several Patient IDs, with their hashes."""
+    def studies_of_several_patients(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
+        """Return how many studies of the tenant have images of several Patient IDs, with their hashes.
+
+        With a date only its studies are looked for, with their images of all dates.
+        """
 
     def close(self) -> None:
         """Give up connections; the object may be used again afterwards."""

@@ -13,6 +13,8 @@ from dicom_pipeline.dicom.fields import IMAGE, STATE, Field, Kind, TableSpec
 
 PARTITIONED: tuple[TableSpec, ...] = (IMAGE, STATE)
 PARTITION_FUNCTION = "dicom_ensure_partition"
+INDEXES: tuple[tuple[TableSpec, str], ...] = ((IMAGE, "sop_uid"), (STATE, "study_uid"))
+"""Columns by which an instance or a study is found whatever its date; see ``postgres/conflicts.py``."""
 
 _SQL_TYPES: dict[Kind, str] = {
     Kind.TEXT: "text",
@@ -60,6 +62,16 @@ def create_table(table: TableSpec) -> str:
     body = ",\n    ".join(lines)
     partitioning = f" PARTITION BY RANGE ({quote_name(table.date_column)})" if table in PARTITIONED else ""
     return f"CREATE TABLE {quote_name(table.name)} (\n    {body}\n){partitioning}"
+
+
+def indexes(table: TableSpec) -> list[str]:
+    """Return the statements that index the table beside its key; its partitions get the same."""
+    place = quote_name(table.name)
+    return [
+        f"CREATE INDEX {quote_name(f'{table.name}_{column}')} ON {place} ({quote_name(column)})"
+        for indexed, column in INDEXES
+        if indexed is table
+    ]
 
 
 def comments(table: TableSpec) -> list[str]:

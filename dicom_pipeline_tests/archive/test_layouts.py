@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_pipeline.archive.entries import FileEntry
+from dicom_pipeline.archive.entries import EntryRow, FileEntry
 from dicom_pipeline.archive.layouts import DateDirectories, DateListing
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import ArchiveError, ConfigurationError
@@ -50,6 +50,9 @@ class TreeStore:
         return 0
 
     def walk(self, directory: str) -> Iterator[FileEntry]:
+        raise NotImplementedError
+
+    def rows(self, directory: str) -> Iterator[EntryRow]:
         raise NotImplementedError
 
     def open(self, path: str):
@@ -151,14 +154,14 @@ def test_files_of_a_date_are_its_directorys_alone(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     layout, store = DateDirectories(), LocalStore(tmp_path)
-    assert [e.path for e in layout.files(store, dt.date(2024, 3, 5))] == ["20240305/a", "20240305/b/x"]
-    assert list(layout.files(store, dt.date(2024, 3, 7))) == []
+    assert [path for path, *_ in layout.rows(store, dt.date(2024, 3, 5))] == [b"20240305/a", b"20240305/b/x"]
+    assert list(layout.rows(store, dt.date(2024, 3, 7))) == []
 
 
 def test_a_missing_root_is_not_a_date_without_files(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "unmounted")
     with pytest.raises(ArchiveError):
-        list(DateDirectories().files(store, dt.date(2024, 3, 5)))
+        list(DateDirectories().rows(store, dt.date(2024, 3, 5)))
     with pytest.raises(ArchiveError):
         DateDirectories().dates(store)
 

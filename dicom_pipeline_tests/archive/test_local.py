@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_pipeline.archive import local, problems
+from dicom_pipeline.archive import local, problems, tree
 from dicom_pipeline.archive.entries import DirectoryVanished, FileEntry
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.reasons import Reason
@@ -284,6 +284,28 @@ def _fail_below(root: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
         return real(path)
 
     monkeypatch.setattr(local.os, "listdir", listdir)
+
+
+def test_a_directory_of_many_names_is_walked_like_any_other(tmp_path: Path) -> None:
+    names = [f"{number:03d}" for number in range(3 * tree._MANY_NAMES)]
+    for name in names:
+        _write(tmp_path / "day" / name, b"12")
+    for name in ("010b", "020b"):
+        _write(tmp_path / "day" / name / "x")
+    (tmp_path / "day" / "030b").symlink_to("001")
+    before = os.listdir("/proc/self/fd")
+    walk = LocalStore(tmp_path).walk("day")
+    entries = [next(walk) for _ in range(5)]
+    (tmp_path / "day" / "040").unlink()
+    entries += walk
+    expected = sorted([*names, "010b/x", "020b/x", "030b"])
+    assert [entry.path for entry in entries] == [f"day/{name}" for name in expected]
+    assert {entry.path for entry in entries if entry.problem == "Vanished"} == {"day/040"}
+    assert {entry.size for entry in entries} == {1, 2, None}
+    abandoned = LocalStore(tmp_path).rows("day")
+    next(abandoned), next(abandoned)
+    del abandoned
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_depth_takes_none_of_pythons_stack(tmp_path: Path) -> None:

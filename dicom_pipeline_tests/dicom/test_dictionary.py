@@ -63,7 +63,8 @@ def test_reading_headers_does_not_import_pydicom() -> None:
     script = (
         "import sys, io; from dicom_pipeline.dicom.pydicom_reader import PydicomReader;"
         "from dicom_pipeline.dicom.header import HeaderError\n"
-        "data = bytes(128) + b'DICM' + bytes.fromhex('0200100055490200') + b'1\\0' + bytes.fromhex('08006000435302004354')\n"
+        "meta = b'DICM' + bytes.fromhex('0200100055490200') + b'1\\0'\n"
+        "data = bytes(128) + meta + bytes.fromhex('08006000435302004354')\n"
         "assert PydicomReader().read(io.BytesIO(data), len(data)).elements\n"
         "print(sorted(name for name in sys.modules if name.partition('.')[0] in ('pydicom', 'numpy')))"
     )

@@ -1,10 +1,11 @@
 """The published vectors of both derived identifiers, and what they promise."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_pipeline.dicom.hashes import accession_fallback, hash_uid
+from dicom_pipeline.dicom.hashes import accession_fallback, hash_uid, hash_words
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,18 @@ from dicom_pipeline.dicom.hashes import accession_fallback, hash_uid
 )
 def test_hash_uid_vectors(uid: str, expected: str) -> None:
     assert hash_uid(uid) == expected
+
+
+@given(st.lists(st.text(max_size=24), max_size=8), st.integers(0, (1 << 64) - 1))
+def test_many_hashes_are_those_of_each(texts: list[str], beyond: int) -> None:
+    """Texts of up to 96 bytes, also beside longer ones: what stands past the end of a text does not count."""
+    raw = [text.encode() for text in texts]
+    words = [
+        [int.from_bytes(value[at : at + 8], "little") if at < len(value) else beyond for value in raw]
+        for at in range(0, 96, 8)
+    ]
+    numbers = hash_words(np.array(words, np.uint64), np.array([len(value) for value in raw], np.int32))
+    assert [f"{number:020d}" for number in numbers.tolist()] == [hash_uid(text) for text in texts]
 
 
 @given(st.text(max_size=80))

@@ -41,7 +41,8 @@ def test_every_archive_has_its_own_assets_and_jobs() -> None:
     keys = {tuple(spec.key.path) for spec in definitions.resolve_all_asset_specs()}
     assert keys == {("a-1", n) for n in ASSETS} | {("b", n) for n in ASSETS | {"archive_index"}}
     jobs = {job.name for job in definitions.resolve_all_job_defs()} - {"__ASSET_JOB"}
-    assert jobs == {"load_a_1", "overview_a_1", "load_b", "overview_b", "index_b"}
+    every = {f"{kind}_{name}" for kind in ("load", "overview", "conflicts") for name in ("a_1", "b")}
+    assert jobs == every | {"index_b"}
 
 
 def test_every_asset_tells_what_it_is() -> None:

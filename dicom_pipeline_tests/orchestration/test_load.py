@@ -5,18 +5,26 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseUnavailable
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.instance import open_instance
-from dicom_pipeline.orchestration.sources import IndexedSource
+from dicom_pipeline.orchestration.sources import IndexedSource, date_source
 from dicom_pipeline.quality.findings import Findings
+from dicom_pipeline.settings import Archive
+from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.schemas import FILES_SCHEMA
+from dicom_pipeline.tables.slices import REJECT_COLUMNS
+from dicom_pipeline.tables.staging import Staging
 from dicom_pipeline.warehouse.base import TableChange
+from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline.warehouse.postgres.warehouse import PostgresWarehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days, write_instance
@@ -34,6 +42,7 @@ def test_every_date_is_loaded_and_accounted_for(loader: Loader) -> None:
         "accepted": 15,
         "rejected": 2,
         "rejected_by_reason": {"MissingRequiredField": 1, "NotDicom": 1},
+        "read_by": {"scanner": 16, "pydicom": 1},
     }
     assert report["rows"] == {"dicom_image_meta": 15, "dicom_state_meta": 5, "dicom_reject": 2}
     assert loader.rows("select partition_date, path, reason, field from dicom_reject order by partition_date") == [
@@ -129,6 +138,7 @@ def test_a_blocked_date_is_not_loaded_and_named(loader: Loader, monkeypatch: pyt
     def check_after_losing_a_listing(self: DateLoader, date: dt.date) -> list[Findings]:
         if date == dates[1]:
             self.staging.write(self.tenant, "archive_files", date, [], FILES_SCHEMA, {})
+            self._known.clear()  # as in a run of the check alone
         return check(self, date)
 
     monkeypatch.setattr(DateLoader, "check", check_after_losing_a_listing)
@@ -137,6 +147,51 @@ def test_a_blocked_date_is_not_loaded_and_named(loader: Loader, monkeypatch: pyt
     assert "every_listed_file_accounted_for" in str(report.failed[0].error)
     assert report.as_json()["dates"] == {"total": 3, "loaded": 2, "failed": ["2024-01-02"]}
     assert loader.rows("select count(*) from dicom_image_meta where study_date = '2024-01-02'") == [(0,)]
+
+
+def test_staged_rows_are_read_once_and_those_of_an_unchanged_date_never(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (date,) = days("2024-01-01", 1)
+    loader.archive.fill([date])
+    read, reads = Staging.read, []
+
+    def counted(staging: Staging, tenant: str, asset: str, *rest: Any) -> pa.RecordBatchReader:
+        reads.append((asset, *rest[1:]))
+        return read(staging, tenant, asset, *rest)
+
+    monkeypatch.setattr(Staging, "read", counted)
+    loader()
+    assert [columns for asset, *columns in reads if asset == "dicom_metadata"] == [[None]]
+    reads.clear()
+    assert loader().failed == []
+    assert [asset for asset, *_ in reads if asset == "dicom_metadata"] == []
+    (loader.archive.root / f"{date:%Y%m%d}" / "note.txt").write_text("a note " * 100)
+    assert loader().failed == []
+    assert [columns for asset, *columns in reads if asset == "dicom_metadata"] == [[REJECT_COLUMNS]]
+
+
+def test_steps_run_alone_do_what_they_do_in_a_row(loader: Loader) -> None:
+    """Each step by a loader of its own, which knows nothing but what is staged."""
+    date = days("2024-01-01", 1)[0]
+    loader.archive.fill([date])
+    loader()
+    content = loader.content()
+    loader.empty()
+    archive, staging = Archive(root=str(loader.archive.root)), Staging(loader.settings.staging_directory)
+
+    def alone(step: str) -> Any:
+        with Extractor(workers=1) as extractor, closing(create_warehouse(loader.url)) as warehouse:
+            source = date_source(archive, staging)
+            clock = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+            return getattr(DateLoader(archive, source, staging, extractor, warehouse, step, clock, 0.05), step)(date)
+
+    for step in ("list_files", "extract", "check", "load"):
+        alone(step)
+    assert loader.content() == content
+    assert all(found.passed for found in [*alone("check"), *alone("reconcile")])
+    loader.empty()
+    assert {found.check for found in alone("reconcile") if not found.passed} == {"warehouse_matches_staging"}
 
 
 def test_a_vanished_directory_empties_its_slice(loader: Loader) -> None:

@@ -37,8 +37,8 @@ def test_a_file_that_breaks_the_reader_is_undated_and_stops_nothing(
 
     monkeypatch.setattr(sources, "study_date_of_file", break_on_one)
     source.refresh()
-    assert [entry.path for entry in source.files(DATE)] == ["good.dcm"]
-    assert [entry.path for entry in source.files(source.undated)] == ["hostile.dcm"]
+    assert [path for path, *_ in source.rows(DATE)] == [b"good.dcm"]
+    assert [path for path, *_ in source.rows(source.undated)] == [b"hostile.dcm"]
 
 
 def test_no_directory_the_index_makes_can_be_entered_by_others(source: sources.IndexedSource, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dicom_pipeline.dicom.fields import HEADER_FIELDS, Kind
 from dicom_pipeline.dicom.hashes import hash_uid
 from dicom_pipeline.quality.findings import Findings, RowRule
 from dicom_pipeline.quality.metadata import DateFacts
+from dicom_pipeline.quality.rows import StagedRows
 from dicom_pipeline.tables.schemas import metadata_schema
 
 TENANT = "clinic"
@@ -78,10 +79,16 @@ def batch_of(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
 
 
 def judged(rule: RowRule, rows: Sequence[Mapping[str, Any]], batch_size: int = 2) -> Findings:
-    """Run one rule over rows in small batches, the slices of one as a reader may give them."""
+    """Run a rule behind one check over rows in small batches, the slices of one as a reader may give them."""
+    (found,) = all_judged(rule, rows, batch_size)
+    return found
+
+
+def all_judged(rule: RowRule, rows: Sequence[Mapping[str, Any]], batch_size: int = 2) -> list[Findings]:
+    """Do the same with a rule behind several checks."""
     whole = batch_of(rows)
     for start in range(0, len(rows), batch_size):
-        rule.observe(whole.slice(start, batch_size))
+        rule.observe(StagedRows(whole.slice(start, batch_size)))
     return rule.findings()
 
 

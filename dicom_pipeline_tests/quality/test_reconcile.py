@@ -1,28 +1,45 @@
 """The warehouse is compared with what was staged."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_pipeline.dicom.fields import SLICE_TABLES
+from dicom_pipeline.dicom.fields import IMAGE, SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.quality.catalogue import WAREHOUSE_CHECKS, Severity
+from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.quality.reconcile import check_warehouse, compare_slice, every_image_has_its_series
+from dicom_pipeline.tables.contents import ContentsObserver
 from dicom_pipeline.tables.digest import SliceDigest
+from dicom_pipeline.tables.schemas import table_schema
 from dicom_pipeline_tests.quality.staged import hashes
 
+NONE = Conflict(0, 0)
 KEYS = ("study_uid", "series_uid")
 
 
 def images_of(*keys: tuple[str, str]) -> pa.Table:
-    return pa.table([pa.array([key[n] for key in keys], pa.string()) for n in range(2)], KEYS)
+    return contents(IMAGE, keys, KEYS)
 
 
 def series_of(*rows: tuple[str, str, int | None]) -> pa.Table:
-    counts = pa.array([row[2] for row in rows], pa.int32())
-    return images_of(*(row[:2] for row in rows)).append_column("series_related_instances", counts)
+    return contents(STATE, rows, (*KEYS, "series_related_instances"))
+
+
+def contents(table: TableSpec, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...]) -> pa.Table:
+    """Return the series of a slice of ``table`` whose rows have nothing but these values."""
+    schema = table_schema(table)
+    values = [
+        pa.array([row[columns.index(f.name)] for row in rows] if f.name in columns else [None] * len(rows), f.type)
+        for f in schema
+    ]
+    observer = ContentsObserver(table)
+    observer.update(pa.RecordBatch.from_arrays(values, schema=schema))
+    return observer.result().series
 
 
 def test_equal_slices_match() -> None:
@@ -93,10 +110,22 @@ def test_against_a_naive_model(images, series) -> None:
 
 
 def test_every_check_of_the_catalogue_is_made() -> None:
-    digests = {spec.name: SliceDigest(0, "00") for spec in SLICE_TABLES}
-    found = check_warehouse(digests, digests, images_of(), series_of())
+    digests = {spec.name: SliceDigest(0, "0" * 32) for spec in SLICE_TABLES}
+    actual = {spec.name: ContentsObserver(spec).result() for spec in SLICE_TABLES}
+    found = check_warehouse(digests, actual, NONE, NONE)
     assert [f.spec for f in found] == list(WAREHOUSE_CHECKS)
     assert all(f.passed for f in found)
     other = digests | {"dicom_state_meta": SliceDigest(0, "01")}
-    failed = [f for f in check_warehouse(digests, other, images_of(), series_of()) if not f.passed]
+    failed = [f for f in check_warehouse(other, actual, NONE, NONE) if not f.passed]
     assert [(f.asset, f.check) for f in failed] == [("dicom_state_meta", "warehouse_matches_staging")]
+
+
+def test_what_is_elsewhere_too_warns_and_does_not_block() -> None:
+    digests = {spec.name: SliceDigest(0, "0" * 32) for spec in SLICE_TABLES}
+    actual = {spec.name: ContentsObserver(spec).result() for spec in SLICE_TABLES}
+    found = check_warehouse(digests, actual, Conflict(2, 5, ("h",)), Conflict(1, 3))
+    failed = {f.check: (f.severity, f.blocks, f.counts["offending"]) for f in found if not f.passed}
+    assert failed == {
+        "sop_instance_in_one_place": (Severity.WARN, False, 2),
+        "study_of_one_patient": (Severity.WARN, False, 1),
+    }

@@ -100,3 +100,15 @@ def test_terms_hold_the_standards_context_group() -> None:
     assert codes <= MODALITIES
     assert len(MODALITIES) == 79 + 18
     assert {"M", "F", "O"} == PATIENT_SEXES
+
+
+components = st.lists(st.sampled_from(["0", "1", "10", "01", "00", "", "9" * 30]), max_size=4).map(".".join)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(components, st.text("01.a\n\x00é", max_size=4)), min_size=1, max_size=6))
+def test_uids_are_judged_alike_one_by_one_and_together(uids: list[str]) -> None:
+    well_formed = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*", re.ASCII)
+    wrong = sum(not well_formed.fullmatch(uid) or len(uid) > 64 for uid in uids)
+    rows = [good_row(number, sop_uid=uid) for number, uid in enumerate(uids)]
+    assert judged(uids_well_formed(), rows, batch_size=len(rows)).counts["offending"] == wrong

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.dicom.fields import HEADER_FIELDS
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import OnInvalidValue, Record, Rejection
+from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.readers import ReadJob
 from dicom_pipeline.tables.rows import Outcome, metadata_batch
 
@@ -77,7 +79,7 @@ def write_dicom(path: Path, sop_uid: str = "1.2.3.4.5", **values: object) -> Non
 class MadeUpReader:
     """Reads nothing: what becomes of a file is told by its name.
 
-    ``kill`` and ``hang`` do it to the worker, ``kill-once`` and ``kill-twice`` as often, counting in ``scratch``,
+    ``kill``, ``hang`` and (for a moment) ``nap`` do it to the worker, ``kill-once`` and ``kill-twice`` as often, counting in ``scratch``,
     ``raise`` and ``import`` raise, ``bomb`` allocates, ``reject`` is rejected; any other name is the SOP Instance UID
     of an accepted file.
     """
@@ -97,8 +99,8 @@ class MadeUpReader:
                 os.kill(os.getpid(), signal.SIGKILL)
         if name == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        if name == "hang":
-            time.sleep(600)
+        if name in ("nap", "hang"):
+            time.sleep(0.3 if name == "nap" else 600)
         if name == "import":
             raise ImportError("a module is missing")
         if name == "raise":
@@ -120,3 +122,10 @@ class LoadedModulesReader:
         metadata_batch(files, [record(file.path) for file in files])
         loaded = ",".join(name for name in self.modules if sys.modules.get(name))
         return metadata_batch(files, [record(file.path, patient_id=loaded) for file in files])
+
+
+def listed(entries: Iterable[FileEntry], rows: int = 100) -> Iterator[pa.RecordBatch]:
+    """Yield entries as a listing in batches of at most ``rows``."""
+    source = iter(entries)
+    while chunk := list(islice(source, rows)):
+        yield files_batch(chunk)

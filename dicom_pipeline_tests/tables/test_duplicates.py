@@ -1,6 +1,6 @@
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Rejection
-from dicom_pipeline.tables.duplicates import Duplicate, find_duplicates, reject_duplicates
+from dicom_pipeline.tables.duplicates import Duplicate, InstanceHashes, find_duplicates, reject_duplicates
 from dicom_pipeline.tables.rows import metadata_batch, reject_where
 from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline_tests.tables.made_rows import entry, record
@@ -58,7 +58,14 @@ def find(date: Sequence[File], rows: int) -> dict[int, Duplicate]:
             raise PermissionError(13, "denied")
         return io.BytesIO(content)
 
-    return find_duplicates(source, open_file)
+    return find_duplicates(hashes_of(batches_of(date, rows)), source, open_file)
+
+
+def hashes_of(batches: Iterable[pa.RecordBatch]) -> InstanceHashes:
+    hashes = InstanceHashes()
+    for batch in batches:
+        hashes.observe(batch)
+    return hashes
 
 
 def naive(date: Sequence[File]) -> dict[int, Duplicate]:
@@ -116,7 +123,7 @@ def test_unequal_sizes_are_not_read() -> None:
         raise AssertionError("opened")
 
     table = pa.Table.from_batches(batches_of(date, 9))
-    found = find_duplicates(lambda columns=None: table.select(columns).to_reader(), fail)
+    found = find_duplicates(hashes_of(table.to_batches()), lambda columns=None: table.select(columns).to_reader(), fail)
     assert found == {0: Duplicate.DIFFERENT, 1: Duplicate.DIFFERENT}
 
 
@@ -130,5 +137,8 @@ def test_a_large_file_is_compared_to_its_last_byte() -> None:
 def test_rows_rejected_before_are_no_duplicates() -> None:
     batch = metadata_batch([entry("a"), entry("b")], [record("1"), record("1")])
     batch = reject_where(batch, pa.array([True, False]), Reason.STUDY_DATE_MISMATCH, "StudyDate")
-    table = pa.Table.from_batches([batch])
-    assert find_duplicates(lambda columns=None: table.select(columns).to_reader(), lambda *_: io.BytesIO()) == {}
+
+    def source(columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        return pa.Table.from_batches([batch]).select(columns).to_reader()
+
+    assert find_duplicates(hashes_of([batch]), source, lambda *_: io.BytesIO()) == {}

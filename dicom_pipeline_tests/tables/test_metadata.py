@@ -1,21 +1,23 @@
 import datetime as dt
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import StagingError
 from dicom_pipeline.tables.extraction import Extractor
-from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, stage_metadata
+from dicom_pipeline.tables.listing import files_batch
+from dicom_pipeline.tables.metadata import METADATA_ASSET, MetadataSummary, RowObserver, stage_metadata
 from dicom_pipeline.tables.readers import PydicomMetadataReader
 from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline.tables.staging import Staging
-from dicom_pipeline_tests.tables.made_rows import DATE, TENANT, job, write_dicom
+from dicom_pipeline_tests.tables.made_rows import DATE, TENANT, job, listed, write_dicom
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +35,13 @@ class Day:
         self.staging = Staging(directory / "staging")
         self._extractor = extractor
 
-    def stage(self, date: dt.date = DATE, files: list[FileEntry] | None = None) -> MetadataSummary:
-        listed = list(LocalStore(self.root).walk("")) if files is None else files
+    def stage(
+        self, date: dt.date = DATE, files: list[FileEntry] | None = None, observers: Sequence[RowObserver] = ()
+    ) -> MetadataSummary:
+        files = list(LocalStore(self.root).walk("")) if files is None else files
+        labels = {"run_id": "r1"}
         return stage_metadata(
-            self.staging, TENANT, date, iter(listed), self._extractor, job(self.root), {"run_id": "r1"}
+            self.staging, TENANT, date, listed(files), self._extractor, job(self.root), labels, observers
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -49,6 +54,33 @@ class Day:
 @pytest.fixture
 def day(tmp_path: Path, extractor: Extractor) -> Day:
     return Day(tmp_path, extractor)
+
+
+class Witness:
+    """Remembers the rows it saw since it was last restarted."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.restarts = 0
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+
+    def restart(self) -> None:
+        self.batches.clear()
+        self.restarts += 1
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_observers_have_seen_what_was_staged(day: Day, copies: int) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom(day.root / name, f"1.{name}")
+    for _ in range(copies):
+        shutil.copy(day.root / "a.dcm", day.root / "c.dcm")
+    witness = Witness()
+    assert day.stage(observers=[witness]).accepted == 2
+    assert pa.Table.from_batches(witness.batches).to_pylist() == day.rows()
+    assert witness.restarts == copies
 
 
 def test_every_listed_file_is_accounted_for(day: Day) -> None:
@@ -127,8 +159,8 @@ def test_nothing_is_published_if_the_listing_breaks(day: Day) -> None:
     write_dicom(day.root / "a.dcm", "1.1")
     day.stage()
 
-    def broken() -> Iterator[FileEntry]:
-        yield FileEntry("a.dcm", None, None)
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield files_batch([FileEntry("a.dcm", None, None)])
         raise StagingError("the listing is damaged")
 
     with pytest.raises(StagingError, match="the listing is damaged"):

@@ -15,7 +15,7 @@ from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.tables import readers
-from dicom_pipeline.tables.readers import PydicomMetadataReader, reader_named
+from dicom_pipeline.tables.readers import PydicomMetadataReader, scanner_named
 from dicom_pipeline_tests.tables.made_rows import job, record, write_dicom
 
 
@@ -178,8 +178,9 @@ def test_any_name_is_opened(tmp_path: Path, name: str) -> None:
 
 
 def test_readers_have_names_and_travel_to_processes() -> None:
-    assert reader_named("auto") == reader_named("pydicom") == PydicomMetadataReader()
-    assert pickle.loads(pickle.dumps(reader_named("auto"))) == reader_named("auto")
+    assert scanner_named("pydicom") is None
+    assert all(scanner_named(name) is not None for name in ("auto", "pure"))
+    assert pickle.loads(pickle.dumps(PydicomMetadataReader())) == PydicomMetadataReader()
     assert pickle.loads(pickle.dumps(job())) == job()
-    with pytest.raises(ConfigurationError, match="auto, pydicom"):
-        reader_named("gdcm")
+    with pytest.raises(ConfigurationError, match="auto, pure, pydicom"):
+        scanner_named("gdcm")

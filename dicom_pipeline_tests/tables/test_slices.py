@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, STATE
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Rejection
-from dicom_pipeline.tables import slices
+from dicom_pipeline.tables import series
+from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.rows import Outcome, metadata_batch
 from dicom_pipeline.tables.schemas import metadata_schema, table_schema
-from dicom_pipeline.tables.slices import image_rows, reject_rows, state_rows
+from dicom_pipeline.tables.slices import SliceObserver, image_rows, reject_rows, state_rows
 from dicom_pipeline_tests.tables.made_rows import CLOCK, DATE, TENANT, entry, record
 
 accepted = st.builds(
@@ -49,8 +50,8 @@ def naive_states(day: list[Outcome]) -> list[dict[str, Any]]:
 
 @settings(deadline=None, max_examples=60)
 @given(days, st.integers(1, 6), st.integers(1, 20))
-def test_one_state_row_a_series(day: list[Outcome], rows: int, gathered: int) -> None:
-    with mock.patch.object(slices, "_GATHERED_ROWS", gathered):
+def test_one_state_row_a_series(day: list[Outcome], rows: int, compact_at: int) -> None:
+    with mock.patch.object(series, "_COMPACT_AT_LEAST", compact_at):
         table = state_rows(reader_of(day, rows))
     table.validate(full=True)
     assert table.schema.equals(table_schema(STATE), check_metadata=True)
@@ -90,6 +91,24 @@ def test_one_reject_row_a_rejected_file(day: list[Outcome], rows: int) -> None:
         }
         for row in staged
     ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(days, st.integers(1, 6))
+def test_an_observer_knows_what_the_rows_will_be(day: list[Outcome], rows: int) -> None:
+    observer = SliceObserver(TENANT, DATE, "run", CLOCK)
+    for batch in reader_of([record("9"), *day]):
+        observer.observe(batch)
+    observer.restart()
+    for batch in reader_of(day, rows):
+        observer.observe(batch)
+    found = observer.series()
+    assert found.equals(state_rows(reader_of(day)))
+    assert observer.digests(found) == {
+        IMAGE.name: digest_batches(IMAGE, image_rows(reader_of(day))),
+        STATE.name: digest_batches(STATE, found.to_batches()),
+        REJECT.name: digest_batches(REJECT, reject_rows(reader_of(day), TENANT, DATE, "another run", CLOCK)),
+    }
 
 
 def test_an_equal_choice_does_not_depend_on_the_order_of_files() -> None:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, SLICE_TABLES, STATE
+from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
+from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.schemas import table_schema
-from dicom_pipeline.warehouse.base import ArrowSource, Slice, Warehouse
+from dicom_pipeline.warehouse.base import ArrowSource, Slice, TableChange, Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline.warehouse.postgres import connection as connecting
@@ -57,6 +58,50 @@ def test_only_the_changed_row_is_written(warehouse: Warehouse, database: Databas
     assert [key for key in before if after[key] != before[key]] == [
         key for key in before if key.startswith(IMAGE.name) and "é0" in key
     ]
+
+
+def never(table: TableSpec) -> pa.RecordBatchReader:
+    """Rows that nobody may look at."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        raise AssertionError("looked at")
+        yield
+
+    return pa.RecordBatchReader.from_batches(table_schema(table), batches())
+
+
+def test_a_slice_of_known_digests_is_compared_without_its_rows(warehouse: Warehouse, database: Database) -> None:
+    given = make_slice()
+    warehouse.replace_slice(TARGET, given, facts())
+    before = versions(database)
+    digests = {table.name: digest_batches(table, given[table.name].to_batches()) for table in SLICE_TABLES}
+    changes = warehouse.replace_slice(TARGET, {t.name: never(t) for t in SLICE_TABLES}, facts("run-2"), digests)
+    assert versions(database) == before
+    for table in SLICE_TABLES:
+        assert changes[table.name] == TableChange(0, 0, 0, rows=given[table.name].num_rows)
+        assert changes[table.name].read_back == warehouse.contents(table, TARGET)
+    ledger = warehouse.read(LOAD, [TARGET], ["digest"]).read_all()["digest"].to_pylist()
+    assert ledger == [digests[IMAGE.name].digest] * 2
+
+
+def test_only_the_table_that_differs_is_written(warehouse: Warehouse, database: Database) -> None:
+    warehouse.replace_slice(TARGET, make_slice(), facts())
+    before = versions(database)
+    changes = warehouse.replace_slice(TARGET, {**make_slice(), STATE.name: make_rows(STATE, count=3)}, facts("run-2"))
+    assert [name for name, change in changes.items() if change.read_back is None] == [STATE.name]
+    assert changes[STATE.name] == TableChange(inserted=1, updated=0, deleted=0, rows=3)
+    assert before.items() <= versions(database).items()
+
+
+@pytest.mark.parametrize("loaded", [0, 3], ids=["empty slice", "slice with rows"])
+def test_rows_that_are_not_those_of_their_digest_change_nothing(warehouse: Warehouse, loaded: int) -> None:
+    warehouse.replace_slice(TARGET, make_slice(count=loaded), facts())
+    digests = {IMAGE.name: digest_batches(IMAGE, make_rows(IMAGE, count=9).to_batches())}
+    tables = {**make_slice(), IMAGE.name: make_rows(IMAGE).to_reader()}
+    with pytest.raises(WarehouseError, match="changed between their check and their load"):
+        warehouse.replace_slice(TARGET, tables, facts("run-2"), digests)
+    assert warehouse.read(IMAGE).read_all().num_rows == loaded
+    assert warehouse.read(LOAD).read_all()["run_id"].to_pylist() == ["run-1"]
 
 
 def test_minus_zero_is_zero_for_the_load_as_for_the_digest(warehouse: Warehouse) -> None:

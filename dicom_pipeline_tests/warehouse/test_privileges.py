@@ -7,10 +7,11 @@ import pytest
 
 from dicom_pipeline.dicom.fields import LOAD, SLICE_TABLES
 from dicom_pipeline.errors import WarehouseError
+from dicom_pipeline.warehouse.base import ArrowSource
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.warehouse.conftest import Database
-from dicom_pipeline_tests.warehouse.rows import TARGET, facts, make_slice
+from dicom_pipeline_tests.warehouse.rows import TARGET, facts, make_rows
 from dicom_pipeline_tests.warehouse.test_roles import as_role, run_script
 
 ON_TABLES = [f"{p} on {t.name}" for t in SLICE_TABLES for p in ("SELECT", "INSERT", "UPDATE", "DELETE")]
@@ -28,9 +29,11 @@ def guarded(server: EmbeddedPostgres, make_database: Callable[[], Database]) -> 
     return database
 
 
-def load(database: Database, role: str) -> None:
+def load(database: Database, role: str, start: int = 0) -> None:
+    """Load a slice; one of another ``start`` differs from it in every table, so that rows must be written."""
+    tables: dict[str, ArrowSource] = {table.name: make_rows(table, start=start) for table in SLICE_TABLES}
     with closing(create_warehouse(as_role(database, role))) as warehouse:
-        warehouse.replace_slice(TARGET, make_slice(), facts())
+        warehouse.replace_slice(TARGET, tables, facts())
 
 
 def missing(database: Database, role: str, *, allow_schema_evolution: bool = False) -> list[str]:
@@ -64,7 +67,7 @@ def test_whatever_is_missing_keeps_a_load_from_working(guarded: Database, phrase
     try:
         assert missing(guarded, "dicom_loader") == [phrase]
         with pytest.raises(WarehouseError, match="42501"):
-            load(guarded, "dicom_loader")
+            load(guarded, "dicom_loader", start=2)
     finally:
         guarded.run(f"GRANT {right} TO dicom_loader")
 
@@ -73,6 +76,7 @@ def test_nothing_is_asked_for_that_a_load_does_not_need(guarded: Database) -> No
     guarded.run(f"REVOKE SELECT ON {LOAD.name} FROM dicom_loader")
     try:
         assert missing(guarded, "dicom_loader") == []
+        load(guarded, "dicom_loader", start=2)
         load(guarded, "dicom_loader")
     finally:
         guarded.run(f"GRANT SELECT ON {LOAD.name} TO dicom_loader")

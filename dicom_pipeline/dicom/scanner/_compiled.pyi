@@ -1,8 +1,9 @@
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
-from typing_extensions import Buffer
+
+Buffer: TypeAlias = bytes | npt.NDArray[Any]
 
 class Scan:
     def __init__(self, slots: Buffer, known: Buffer, lengths: Buffer, syntaxes: Mapping[bytes, int]) -> None: ...
@@ -21,7 +22,3 @@ class Scan:
     ) -> None: ...
     def walk_bytes(self, number: int, data: Buffer, whole: bool) -> None: ...
     def walk_file(self, number: int, data: Buffer) -> None: ...
-
-def gather(
-    buffer: Buffer, offsets: Buffer, lengths: Buffer
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]: ...

@@ -195,7 +195,7 @@ class _Notes(NamedTuple):
 
 @cache
 def _length_bytes_of_letters() -> npt.NDArray[np.uint8]:
-    """Return for each two bytes, as a little-endian number, how many bytes the length takes if they are a VR, else 0."""
+    """Return for any two bytes, as a little-endian number, how many bytes the length takes as a VR, 0 if none."""
     kinds = np.zeros(1 << 16, np.uint8)
     for (first, second), length in vr_length_bytes().items():
         kinds[second << 8 | first] = length

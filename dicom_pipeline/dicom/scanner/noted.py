@@ -66,18 +66,23 @@ class Noted:
 
     def header(self, file: int) -> Header:
         """Return what the careful reader would have returned for a PLAIN file."""
-        elements = {}
-        for slot, tag in enumerate(SLOTS):
-            length = int(self.lengths[slot, file])
-            if length != ABSENT and tag != TRANSFER_SYNTAX_UID:
-                begin = int(self.offsets[slot, file])
-                value = self.buffer[begin : begin + length].tobytes()
-                elements[tag] = Element(vr_of(tag, int(self.vrs[slot, file])), value)
-        return Header(elements, not self.big_endian[file], self._transfer_syntax(file))
+        return self.headers(np.array([file]))[0]
 
-    def _transfer_syntax(self, file: int) -> str | None:
-        begin, length = int(self.offsets[0, file]), max(0, int(self.lengths[0, file]))
-        return self.buffer[begin : begin + length].tobytes().decode("latin-1").rstrip(" \0") or None
+    def headers(self, files: npt.NDArray[np.int64]) -> list[Header]:
+        """Return the headers of some PLAIN files."""
+        columns = (array[:, files].T.tolist() for array in (self.offsets, self.lengths, self.vrs))
+        buffer = self.buffer.data
+        headers = []
+        for big_endian, *row in zip(self.big_endian[files].tolist(), *columns, strict=True):
+            elements = {
+                tag: Element(vr_of(tag, vr), bytes(buffer[begin : begin + length]))
+                for tag, begin, length, vr in zip(SLOTS, *row, strict=True)
+                if length != ABSENT
+            }
+            syntax = elements.pop(TRANSFER_SYNTAX_UID, None)
+            uid = syntax.value.decode("latin-1").rstrip(" \0") if syntax else ""
+            headers.append(Header(elements, not big_endian, uid or None))
+        return headers
 
 
 @cache

@@ -7,6 +7,7 @@ walked together (big endian, what lies behind the first block, deflated data set
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -60,8 +61,7 @@ class PureScanner:
             batch.block(file)[: len(block)] = block
             batch.begin(file, len(data))
         for start in batch.left_by_lockstep():
-            data = files[start.file]
-            batch.walk_alone(start, lambda position, count, data=data: data[position : position + count])
+            batch.walk_alone(start, partial(_part, files[start.file]))
         return batch.noted
 
 
@@ -137,6 +137,10 @@ class _Batch:
         self._used = end
 
 
+def _part(data: bytes, position: int, count: int) -> bytes:
+    return data[position : position + count]
+
+
 def _read_block(files: FileBatch, file: int, block: Bytes) -> bool:
     """Read the first block of a file; tell whether the file is as listed, before and after."""
     try:
@@ -145,7 +149,7 @@ def _read_block(files: FileBatch, file: int, block: Bytes) -> bool:
             if not _is_as_listed(handle, files, file):
                 return False
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-            read = os.preadv(handle, [block], 0)
+            read = os.preadv(handle, [block.data], 0)
             return read == min(BLOCK_SIZE, int(files.sizes[file])) and _is_as_listed(handle, files, file)
     except OSError:
         return False
@@ -153,7 +157,7 @@ def _read_block(files: FileBatch, file: int, block: Bytes) -> bool:
 
 def _is_as_listed(handle: int, files: FileBatch, file: int) -> bool:
     found = os.fstat(handle)
-    return found.st_size == files.sizes[file] and found.st_mtime_ns == files.modified[file]
+    return bool(found.st_size == files.sizes[file] and found.st_mtime_ns == files.modified[file])
 
 
 class _FarReader:

@@ -1,7 +1,8 @@
 """The straight way over an ordinary file, in pure Python: the same walk as the compiled one, element by element.
 
-Scope: one file at a time, through a window on its bytes. A walk ends at the pixel data or the end of the data set, or in
-``Doubt``: there ``walker.py`` would have to think. ``pure.py`` takes it for what cannot be done for many files at once.
+Scope: one file at a time, through a window on its bytes. A walk ends at the pixel data, at the end of the data set, or
+in ``Doubt``: there ``walker.py`` would have to think. ``pure.py`` takes it for what cannot be done for many files at
+once.
 """
 
 from collections.abc import Callable

@@ -4,10 +4,13 @@ Scope: checking that streamed rows belong to the slice, and encoding and sending
 database is ``replace.py``'s matter.
 
 The encoder is pgpq with psycopg's COPY: one and a half times as fast as ADBC's ingest, and unlike ADBC it writes inside
-the transaction and temporary table of the session that holds the slice's lock.
+the transaction and temporary table of the session that holds the slice's lock. While PostgreSQL works on one message, a
+thread reads, checks and encodes the next: neither waits for the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pyarrow as pa
@@ -35,19 +38,36 @@ def copy_rows(cursor: psycopg.Cursor, into: str, table: TableSpec, rows: ArrowSo
     Raises:
         WarehouseError: The columns are not the table's, or a row lies outside the slice.
     """
-    from pgpq import ArrowToPostgresBinaryEncoder
-
     check_columns(table, rows)
     digester = SliceDigester(table)
-    encoder = ArrowToPostgresBinaryEncoder(table_schema(table).remove_metadata())
     statement = f"COPY {quote_name(into)} ({names(table.fields)}) FROM STDIN (FORMAT BINARY)"
-    with cursor.copy(statement.encode()) as copy:
-        copy.write(encoder.write_header())
-        for batch in _checked(table, rows, target):
-            digester.update(batch)
-            copy.write(encoder.write_batch(batch))
-        copy.write(encoder.finish())
+    with (
+        cursor.copy(statement.encode()) as copy,
+        closing(_one_ahead(_messages(table, rows, target, digester))) as ready,
+    ):
+        for message in ready:
+            copy.write(message)
     return digester.result()
+
+
+def _messages(table: TableSpec, rows: ArrowSource, target: Slice, digester: SliceDigester) -> Iterator[bytes]:
+    from pgpq import ArrowToPostgresBinaryEncoder
+
+    encoder = ArrowToPostgresBinaryEncoder(table_schema(table).remove_metadata())
+    yield encoder.write_header()
+    for batch in _checked(table, rows, target):
+        digester.update(batch)
+        yield encoder.write_batch(batch)
+    yield encoder.finish()
+
+
+def _one_ahead(messages: Iterator[bytes]) -> Generator[bytes, None, None]:
+    """Yield the messages, each made in a thread while the consumer is busy with the one before it."""
+    with ThreadPoolExecutor(1, "copy-encoder") as thread:
+        coming = thread.submit(next, messages, None)
+        while (message := coming.result()) is not None:
+            coming = thread.submit(next, messages, None)
+            yield message
 
 
 def check_columns(table: TableSpec, rows: ArrowSource) -> None:

@@ -95,7 +95,7 @@ def _is_prepared(connection: psycopg.Connection, schema: str) -> bool:
 def _statements(connection: psycopg.Connection, drift: Drift, schema: str) -> list[str]:
     statements = []
     for table in drift.missing:
-        statements += [ddl.create_table(table), *ddl.comments(table)]
+        statements += [ddl.create_table(table), *ddl.indexes(table), *ddl.comments(table)]
     for table, field in drift.addable:
         statements += ddl.add_column(table, field)
     if not has_function(connection, schema):

@@ -1,8 +1,9 @@
 """Reading the warehouse back as Arrow, streamed.
 
 Scope: the queries that give rows, digests and overviews. ADBC reads by binary COPY and gives record batches, which
-takes no bound parameters; so tenant and date are bound to session settings first and the query reads those. Slices are
-read one after another in one snapshot: tenant and date lead every key, so that is the key's order too.
+takes no bound parameters; so tenant and date are written into the query, quoted: the planner sees at once the one
+partition they are in, however many there are. Slices are read one after another in one snapshot: tenant and date lead
+every key, so that is the key's order too.
 """
 
 import datetime as dt
@@ -15,14 +16,13 @@ import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.errors import WarehouseError
-from dicom_pipeline.tables.digest import SliceDigest, digest_batches
+from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.schemas import table_schema
 from dicom_pipeline.warehouse.base import Slice
-from dicom_pipeline.warehouse.ddl import names, quote_name
+from dicom_pipeline.warehouse.ddl import names, quote_name, quote_text
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
 
-_BIND = "SELECT set_config('dicom_pipeline.tenant_id', $1, true), set_config('dicom_pipeline.date', $2, true)"
 _DATES = """
 WITH RECURSIVE days AS (
     SELECT min({date}) AS day FROM {table} WHERE tenant_id = %(tenant)s
@@ -60,11 +60,14 @@ def read(
     return pa.RecordBatchReader.from_batches(schema, _continued(first, batches))
 
 
-def digest(readers: ReaderPool, table: TableSpec, target: Slice) -> SliceDigest:
-    """Return count and digest of the slice's rows, read back."""
+def contents(readers: ReaderPool, table: TableSpec, target: Slice) -> SliceContents:
+    """Return digest and series of the slice's rows, read back in one pass."""
     steady = [field.name for field in table.fields if not field.volatile]
+    observer = ContentsObserver(table)
     with closing(_stream(readers, table, [target], _schema(table, steady), ordered=False)) as batches:
-        return digest_batches(table, batches)
+        for batch in batches:
+            observer.update(batch)
+    return observer.result()
 
 
 def dates(connection: psycopg.Connection, tenant_id: str) -> set[dt.date]:
@@ -108,16 +111,12 @@ def _stream(
             yield from _batches(cursor, query + order, schema)
             return
         for target in slices:
-            cursor.execute(_BIND, (target.tenant_id, target.date.isoformat()))
-            cursor.fetchall()
-            yield from _batches(cursor, f"{query} WHERE {_in_bound_slice(table)}{order}", schema)
+            yield from _batches(cursor, f"{query} WHERE {_in_slice(table, target)}{order}", schema)
 
 
-def _in_bound_slice(table: TableSpec) -> str:
-    return (
-        "tenant_id = current_setting('dicom_pipeline.tenant_id')"
-        f" AND {quote_name(table.date_column)} = current_setting('dicom_pipeline.date')::date"
-    )
+def _in_slice(table: TableSpec, target: Slice) -> str:
+    date = quote_text(target.date.isoformat())
+    return f"tenant_id = {quote_text(target.tenant_id)} AND {quote_name(table.date_column)} = date {date}"
 
 
 def _batches(cursor: Any, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -1,19 +1,23 @@
 """Replacing a slice: one transaction after which a tenant's date holds exactly the given rows.
 
-Scope: the order of statements and what each changes. A slice that holds nothing is copied into directly. Otherwise rows
-go to a temporary table first; then what vanished is deleted, what differs updated, what is new inserted, and an
-unchanged row is not written at all. Readers see the old slice until the commit.
+Scope: the order of statements and what each changes. A table's slice that holds nothing is copied into directly; one
+that is found to hold the rows already is left alone, and the rows are not even looked at. Otherwise they go to a
+temporary table first; then what vanished is deleted, what differs updated, what is new inserted, and an unchanged row
+is not written at all. Readers see the old slice until the commit.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import psycopg
+import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import WarehouseError
-from dicom_pipeline.tables.digest import SliceDigest
+from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
+from dicom_pipeline.tables.digest import SliceDigest, digest_batches
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
 from dicom_pipeline.warehouse.ddl import PARTITION_FUNCTION, PARTITIONED, names, quote_name
 from dicom_pipeline.warehouse.postgres.copy import check_columns, copy_rows
@@ -25,14 +29,23 @@ _LIMITS = (
 )
 _CREATED, _UPDATED = "created_time", "updated_time"
 
+ReadBack: TypeAlias = Callable[[TableSpec, Slice], SliceContents]
+"""Reads a table's slice as others see it, outside of the transaction that holds its lock."""
+
 
 def replace_slice(
-    connection: psycopg.Connection, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
+    connection: psycopg.Connection,
+    read_back: ReadBack,
+    target: Slice,
+    tables: Mapping[str, ArrowSource],
+    facts: LoadFacts,
+    digests: Mapping[str, SliceDigest],
 ) -> dict[str, TableChange]:
     """Make the slice hold exactly ``tables`` and write the ledger, in one transaction; see the Warehouse protocol.
 
     The partitions are made before it, in a moment of their own: an empty partition that a failed load leaves behind
-    changes no table's content.
+    changes no table's content. What is read back is what was committed last: whoever else would load the slice waits
+    for the lock.
     """
     _check_tables(tables)
     with connection.transaction(), connection.cursor() as cursor:
@@ -45,8 +58,9 @@ def replace_slice(
         _begin(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(target),))
         for table in SLICE_TABLES:
-            changes[table.name], written = _replace_table(cursor, table, tables[table.name], target)
-            digest = written if table is IMAGE else digest
+            rows, known = tables[table.name], digests.get(table.name)
+            changes[table.name], found = _replace_table(cursor, read_back, table, rows, known, target)
+            digest = found if table is IMAGE else digest
         _write_ledger(cursor, target, facts, changes[IMAGE.name], digest)
     return changes
 
@@ -73,16 +87,43 @@ def _check_tables(tables: Mapping[str, ArrowSource]) -> None:
 
 
 def _replace_table(
-    cursor: psycopg.Cursor, table: TableSpec, rows: ArrowSource, target: Slice
+    cursor: psycopg.Cursor,
+    read_back: ReadBack,
+    table: TableSpec,
+    rows: ArrowSource,
+    known: SliceDigest | None,
+    target: Slice,
 ) -> tuple[TableChange, SliceDigest]:
     if not _holds_rows(cursor, table, target):
-        written = copy_rows(cursor, table.name, table, rows, target)
+        nothing = ContentsObserver(table).result()
+        if known == nothing.digest:
+            return TableChange(inserted=0, updated=0, deleted=0, rows=0, read_back=nothing), known
+        written = _copied(cursor, table.name, table, rows, known, target)
         return TableChange(inserted=written.rows, updated=0, deleted=0, rows=written.rows), written
+    if known is None and isinstance(rows, pa.Table):
+        known = digest_batches(table, rows.to_batches())
+    if known is not None and (found := read_back(table, target)).digest == known:
+        return TableChange(inserted=0, updated=0, deleted=0, rows=known.rows, read_back=found), known
+    return _merge_rows(cursor, table, rows, known, target)
+
+
+def _copied(
+    cursor: psycopg.Cursor, into: str, table: TableSpec, rows: ArrowSource, known: SliceDigest | None, target: Slice
+) -> SliceDigest:
+    written = copy_rows(cursor, into, table, rows, target)
+    if known is not None and written != known:
+        raise WarehouseError(f"{table.name}: the rows changed between their check and their load: run the date again")
+    return written
+
+
+def _merge_rows(
+    cursor: psycopg.Cursor, table: TableSpec, rows: ArrowSource, known: SliceDigest | None, target: Slice
+) -> tuple[TableChange, SliceDigest]:
     incoming = f"incoming_{table.name}"
     cursor.execute(
         f"CREATE TEMPORARY TABLE {quote_name(incoming)} (LIKE {quote_name(table.name)}) ON COMMIT DROP".encode()
     )
-    written = copy_rows(cursor, incoming, table, rows, target)
+    written = _copied(cursor, incoming, table, rows, known, target)
     cursor.execute(f"CREATE UNIQUE INDEX ON {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
     cursor.execute(f"ANALYZE {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
     counts = []

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.quality.conflicts import Conflict
+from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
 from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
 from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read, replace
@@ -68,13 +69,17 @@ class PostgresWarehouse:
             )
 
     def replace_slice(
-        self, target: Slice, tables: Mapping[str, ArrowSource], facts: LoadFacts
+        self,
+        target: Slice,
+        tables: Mapping[str, ArrowSource],
+        facts: LoadFacts,
+        digests: Mapping[str, SliceDigest] | None = None,
     ) -> dict[str, TableChange]:
         """Replace the slice as the protocol says; see ``replace.replace_slice``."""
         if not self._prepared:
             self.prepare()
         with translated("loading a slice"):
-            return replace.replace_slice(self._connection(), target, tables, facts)
+            return replace.replace_slice(self._connection(), self.contents, target, tables, facts, digests or {})
 
     def read(
         self, table: TableSpec, slices: Iterable[Slice] | None = None, columns: Sequence[str] | None = None
@@ -83,10 +88,14 @@ class PostgresWarehouse:
         self._connection()
         return read.read(self._readers, table, None if slices is None else list(slices), columns)
 
+    def contents(self, table: TableSpec, target: Slice) -> SliceContents:
+        """Read the slice back, in one pass, and return its digest and its series."""
+        self._connection()
+        return read.contents(self._readers, table, target)
+
     def digest(self, table: TableSpec, target: Slice) -> SliceDigest:
         """Read the slice back and return its count and digest."""
-        self._connection()
-        return read.digest(self._readers, table, target)
+        return self.contents(table, target).digest
 
     def dates(self, tenant_id: str) -> set[dt.date]:
         """Return the dates on which the tenant has rows in any slice table."""
@@ -98,15 +107,15 @@ class PostgresWarehouse:
         with translated("counting series and instances"):
             return read.overview(self._connection(), tenant_id)
 
-    def instances_in_several_places(self, tenant_id: str) -> Conflict:
+    def instances_in_several_places(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
         """Return how many SOP instances stand under several dates, studies or series, with hashes of the series."""
         with translated("looking for instances in several places"):
-            return conflicts.instances_in_several_places(self._connection(), tenant_id)
+            return conflicts.instances_in_several_places(self._connection(), tenant_id, date)
 
-    def studies_of_several_patients(self, tenant_id: str) -> Conflict:
+    def studies_of_several_patients(self, tenant_id: str, date: dt.date | None = None) -> Conflict:
         """Return how many studies have images of several Patient IDs, with their hashes."""
         with translated("looking for studies of several patients"):
-            return conflicts.studies_of_several_patients(self._connection(), tenant_id)
+            return conflicts.studies_of_several_patients(self._connection(), tenant_id, date)
 
     def close(self) -> None:
         """Give up all connections; the next call makes others."""

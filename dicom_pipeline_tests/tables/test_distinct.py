@@ -1,14 +1,17 @@
 """Distinct combinations are counted in bounded memory."""
 
 from collections import Counter
+from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_pipeline.quality import distinct
-from dicom_pipeline.quality.distinct import DistinctRows
+from dicom_pipeline.tables import distinct
+from dicom_pipeline.tables.digest import text_words
+from dicom_pipeline.tables.distinct import DistinctRows, UniqueTexts
 
 ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), st.sampled_from([0.0, 1.5, None])), max_size=40)
 
@@ -38,6 +41,17 @@ def test_order_is_that_of_first_appearance() -> None:
     assert rows.table().column("text").to_pylist() == ["b", "a", "c"]
 
 
+def test_columns_of_one_value_and_of_none_are_counted_too() -> None:
+    rows = DistinctRows(("text", "number"))
+    rows.add(batch_of([("a", None), ("a", None)]))
+    rows.add(batch_of([("b", None), ("a", None)]))
+    rows.add(batch_of([]))
+    assert rows.table().to_pylist() == [
+        {"text": "a", "number": None, "rows": 3},
+        {"text": "b", "number": None, "rows": 1},
+    ]
+
+
 def test_memory_grows_with_combinations_not_with_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distinct, "_COMPACT_AT_LEAST", 4)
     rows = DistinctRows(("text",))
@@ -47,3 +61,26 @@ def test_memory_grows_with_combinations_not_with_rows(monkeypatch: pytest.Monkey
         held.append(sum(part.num_rows for part in rows._parts))
     assert max(held) <= 4 + 2
     assert rows.table().to_pylist() == [{"text": "a", "rows": 50}, {"text": "b", "rows": 50}]
+
+
+texts = st.lists(st.lists(st.sampled_from(["a", "b", "ab", "", "é", None]), max_size=6), max_size=5)
+
+
+@settings(deadline=None)
+@given(texts, st.booleans())
+def test_repeated_texts_are_those_a_counter_finds(batches, collide: bool) -> None:
+    words = (lambda column: np.zeros(len(column), np.uint64)) if collide else text_words
+    with mock.patch.object(distinct, "text_words", words):
+        unique = UniqueTexts()
+        for batch in batches:
+            unique.add(pa.array([None, *batch], pa.string()).slice(1))
+        counts = Counter(text for batch in batches for text in batch if text is not None)
+        assert list(unique.repeated().items()) == [(text, count) for text, count in counts.items() if count > 1]
+
+
+def test_watched_texts_do_not_keep_their_batch() -> None:
+    before = pa.total_allocated_bytes()
+    unique = UniqueTexts()
+    for number in range(20):
+        unique.add(pa.array([f"{number}.{row}" + "x" * 1000 for row in range(1000)]).slice(0, 1))
+    assert pa.total_allocated_bytes() - before < 100_000
