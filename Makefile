@@ -14,10 +14,13 @@ PYTHON ?= python3.11 python3.12 python3.13 python3
 # Test processes: one a processor, by what the system shows rather than by physical cores.
 WORKERS ?= logical
 
+# Files of the extraction benchmark; every other size of `make bench` follows from it.
+FILES ?= 20000
+
 # Dagster starts several interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env run ui test lint types imports unit fuzz docs format clean purge
+.PHONY: help env run ui test lint types imports unit fuzz bench docs format clean purge
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -38,7 +41,7 @@ lint: env ## Style and formatting
 	$(BIN)/ruff format --check .
 
 types: env ## Static types
-	$(BIN)/mypy dicom_pipeline docs/generate.py hatch_build.py
+	$(BIN)/mypy dicom_pipeline docs/generate.py hatch_build.py benchmarks
 
 imports: env ## Which folder may import which
 	$(BIN)/lint-imports
@@ -48,6 +51,11 @@ unit: env ## The tests
 
 fuzz: env ## Damaged files through every reader, for MINUTES=3; SEED=... does it again
 	$(BIN)/python -m dicom_pipeline_tests.fuzz --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
+
+bench: env ## Measure against peers and limits, write benchmarks/RESULTS.md; FILES=2000 for a try-out
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
+	$(BIN)/python -m benchmarks all --files $(FILES)
+	$(BIN)/python -m benchmarks report
 
 format: env ## Put the code into the house's format
 	$(BIN)/ruff check --fix .
@@ -60,9 +68,11 @@ clean: ## Delete caches and build results; the environment and loaded data stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-purge: clean ## Delete also .venv, the sample archive and .dicom_pipeline with everything loaded into it
+purge: clean ## Delete also .venv, the sample archive, what make bench left, .dicom_pipeline with all loaded data
 	if [ -d .dicom_pipeline ] && [ -x $(BIN)/dicom-pipeline ]; then $(BIN)/dicom-pipeline warehouse stop; fi
-	rm -rf $(VENV) $(SCANNER)/*.so sample_archive .dicom_pipeline
+	if [ -d benchmarks/.work/server ] && [ -x $(BIN)/dicom-pipeline ]; then \
+	  $(BIN)/dicom-pipeline warehouse stop --home benchmarks/.work/server; fi
+	rm -rf $(VENV) $(SCANNER)/*.so sample_archive .dicom_pipeline benchmarks/.work
 
 # pip is the last thing an environment gets: where it stands, the environment is whole.
 $(BIN)/pip:

@@ -111,8 +111,8 @@ def checks_page() -> str:
         "Checks",
         "dicom_pipeline/quality/catalogue.py",
         "What is checked on each date, before the load (`dicom_metadata`) and after it (the tables); each date has its "
-        "own results. What is checked over all dates is with `archive_overview`: the job `conflicts_<archive>` looks at "
-        "every image; it ends every load of the whole archive, and can be run at any time. "
+        "own results. What is checked over all dates is with `archive_overview`: the job `conflicts_<archive>` looks "
+        "at every image; it ends every load of the whole archive, and can be run at any time. "
         "Results show counts, and hashes of at most 20 UIDs, never values. The hashes are those of the studies "
         "(`one_patient_per_study`, `study_of_one_patient`), of the instances (`sop_instance_uid_unique`) or of the "
         "series (all others) concerned: find the rows by `study_uid_hash` and `series_uid_hash`.",

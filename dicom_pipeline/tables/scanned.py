@@ -14,7 +14,7 @@ import pyarrow as pa
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Rejection, build_record
-from dicom_pipeline.dicom.scanner.files import FileBatch, Scanner
+from dicom_pipeline.dicom.scanner.files import UNKNOWN, FileBatch, Scanner
 from dicom_pipeline.dicom.scanner.noted import Noted, Status
 from dicom_pipeline.tables.columns import value_columns
 from dicom_pipeline.tables.listing import entries_of
@@ -64,7 +64,7 @@ class ScanReader:
 
 
 def file_batch(files: pa.RecordBatch, store: LocalStore) -> FileBatch:
-    """Return rows of ``FILES_SCHEMA`` as a scanner takes them; what has no size or time of its own equals no file."""
+    """Return rows of ``FILES_SCHEMA`` as a scanner takes them."""
     import pyarrow.compute as pc
 
     paths = pc.coalesce(files.column("raw_path"), files.column("path").cast(pa.binary()))
@@ -79,7 +79,7 @@ def file_batch(files: pa.RecordBatch, store: LocalStore) -> FileBatch:
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
-    numbers: npt.NDArray[np.int64] = column.fill_null(-1).to_numpy(zero_copy_only=False)
+    numbers: npt.NDArray[np.int64] = column.fill_null(UNKNOWN).to_numpy(zero_copy_only=False)
     return np.ascontiguousarray(numbers)
 
 

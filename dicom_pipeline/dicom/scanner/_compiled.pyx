@@ -49,6 +49,7 @@ cdef enum:
     PREFIX_END = 132
 
 cdef word UNDEFINED = 0xFFFFFFFF
+cdef place UNKNOWN = -0x7FFFFFFFFFFFFFFF - 1
 cdef word ITEM = 0xFFFEE000
 cdef word ITEM_DELIMITER = 0xFFFEE00D
 cdef word SEQUENCE_DELIMITER = 0xFFFEE0DD
@@ -200,7 +201,7 @@ cdef class Scan:
                 continue
             # Nothing is read ahead: behind the header come pixels nobody asked for.
             posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM)
-            wanted = min(<place>BLOCK, sizes[number])
+            wanted = min(<place>BLOCK, self.sizes[number])
             got = read_cached(file, &self.scratch[0], BLOCK, 0)
             if got == wanted:
                 self._take(file, number, got, sizes, modified)
@@ -235,20 +236,23 @@ cdef class Scan:
         if regular_status(file, &size, &time) != 0:
             return False
         self.sizes[number] = size
-        return size == sizes[number] and time == modified[number]
+        if sizes[number] != UNKNOWN and sizes[number] != size:
+            return False
+        return modified[number] == UNKNOWN or modified[number] == time
 
     cdef int _take(
         self, int file, Py_ssize_t number, long got, const place[::1] sizes, const place[::1] modified
     ) except -1 nogil:
         """Walk over an open file whose first block is in ``scratch``, and close it."""
         cdef int found = ODD
-        if got == min(<place>BLOCK, sizes[number]):
+        cdef place size = self.sizes[number]
+        if got == min(<place>BLOCK, size):
             self.block = self.scratch
-            self.start, self.filled, self.size = 0, got, sizes[number]
+            self.start, self.filled, self.size = 0, got, size
             self.whole, self.file = True, file
             found = self._walk_file(number)
             # Somebody may have written while we read: the values would be of two versions.
-            if not self._is_as_listed(file, number, sizes, modified):
+            if not self._is_as_listed(file, number, sizes, modified) or self.sizes[number] != size:
                 found = ODD
         close(file)
         self.status[number] = found

@@ -18,6 +18,10 @@ VALUE_BYTES = 4096
 """Room for the wanted values of one file, on average over a batch; all bounds together are less."""
 
 
+UNKNOWN = -(1 << 63)
+"""Stands for a size or time that a listing does not say; no file has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileBatch:
     """Listed files of one archive.
@@ -26,8 +30,8 @@ class FileBatch:
         store: Where they are.
         paths: Their paths relative to the root, exact bytes, one behind the other, uint8.
         ends: ``paths[ends[i]:ends[i + 1]]`` is the path of file i, int32, one more than files.
-        sizes: Bytes as listed, int64.
-        modified: Times of modification as listed, nanoseconds since 1970, int64.
+        sizes: Bytes as listed, int64; ``UNKNOWN`` where the listing does not say.
+        modified: Times of modification as listed, nanoseconds since 1970, int64; likewise.
     """
 
     store: LocalStore
@@ -38,6 +42,11 @@ class FileBatch:
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    def is_as_listed(self, file: int, found: os.stat_result) -> bool:
+        """Tell whether a file is what the listing says of it, as far as that goes."""
+        size, modified = int(self.sizes[file]), int(self.modified[file])
+        return size in (UNKNOWN, found.st_size) and modified in (UNKNOWN, found.st_mtime_ns)
 
     def path(self, file: int) -> str:
         """Return the path of a file, as ``LocalStore.open`` takes it."""

@@ -32,15 +32,14 @@ def inflate_data_set(files: FileBatch, file: int, offset: int) -> Iterator[Infla
         file: Number of the file in it.
         offset: Where in the file the deflated data set begins.
     """
-    size, modified = int(files.sizes[file]), int(files.modified[file])
     try:
         with files.store.open(files.path(file)) as stream:
+            size = os.fstat(stream.fileno()).st_size
             # The careful reader's steps: one that breaks the stream gives nothing of what it would have inflated.
             source = InflatedSource(FileSource(stream, size), offset)
             for most in HEADER_BYTES:
                 data = source.read(0, most)
-                found = os.fstat(stream.fileno())
-                if (found.st_size, found.st_mtime_ns) != (size, modified):
+                if not files.is_as_listed(file, os.fstat(stream.fileno())):
                     return
                 inflated = Inflated(data, source.complete and len(data) < most)
                 yield inflated

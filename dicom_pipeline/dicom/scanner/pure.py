@@ -37,8 +37,9 @@ class PureScanner:
         """See ``Scanner``."""
         batch = _Batch(len(files))
         for file in range(len(files)):
-            if _read_block(files, file, batch.block(file)):
-                batch.begin(file, int(files.sizes[file]))
+            size = _read_block(files, file, batch.block(file))
+            if size is not None:
+                batch.begin(file, size)
         for start in batch.left_by_lockstep():
             far = _FarReader(files, start.file)
             try:
@@ -141,23 +142,20 @@ def _part(data: bytes, position: int, count: int) -> bytes:
     return data[position : position + count]
 
 
-def _read_block(files: FileBatch, file: int, block: Bytes) -> bool:
-    """Read the first block of a file; tell whether the file is as listed, before and after."""
+def _read_block(files: FileBatch, file: int, block: Bytes) -> int | None:
+    """Read the first block of a file and return its size; None if it is not as listed, before or after."""
     try:
         with files.store.open(files.path(file)) as stream:
             handle = stream.fileno()
-            if not _is_as_listed(handle, files, file):
-                return False
+            before = os.fstat(handle)
+            if not files.is_as_listed(file, before):
+                return None
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-            read = os.preadv(handle, [block.data], 0)
-            return read == min(BLOCK_SIZE, int(files.sizes[file])) and _is_as_listed(handle, files, file)
+            read, after = os.preadv(handle, [block.data], 0), os.fstat(handle)
     except OSError:
-        return False
-
-
-def _is_as_listed(handle: int, files: FileBatch, file: int) -> bool:
-    found = os.fstat(handle)
-    return bool(found.st_size == files.sizes[file] and found.st_mtime_ns == files.modified[file])
+        return None
+    whole = read == min(BLOCK_SIZE, before.st_size) == min(BLOCK_SIZE, after.st_size)
+    return before.st_size if whole and files.is_as_listed(file, after) else None
 
 
 class _FarReader:
@@ -178,4 +176,4 @@ class _FarReader:
         if self._stream is None:
             return True
         with self._stream:
-            return _is_as_listed(self._stream.fileno(), self._files, self._file)
+            return self._files.is_as_listed(self._file, os.fstat(self._stream.fileno()))

@@ -1,0 +1,1 @@
+"""Loading: rows of images into PostgreSQL through peers and through ours."""

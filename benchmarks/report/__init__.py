@@ -1,0 +1,1 @@
+"""The report: raw results become ``RESULTS.md`` and its plot."""
