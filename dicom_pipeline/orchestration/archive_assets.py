@@ -15,8 +15,8 @@ from dicom_pipeline.orchestration.specs import index_spec, overview_spec
 from dicom_pipeline.settings import Archive
 
 
-def index_asset(archive: Archive) -> dg.AssetsDefinition:
-    """Return the asset that learns the study date of new and changed files (layout ``any``)."""
+def index_asset(archive: Archive, reader: str) -> dg.AssetsDefinition:
+    """Return the asset that learns the study date of new and changed files (layout ``any``) with the reader named."""
     spec = index_spec(archive)
 
     @dg.multi_asset(name=f"{archive.key_name}_index", specs=[spec])
@@ -25,7 +25,7 @@ def index_asset(archive: Archive) -> dg.AssetsDefinition:
             source = date_source(archive, staging.staging)
             if not isinstance(source, IndexedSource):
                 raise TypeError("only the layout 'any' has an index")
-            values = metadata.index_metadata(source.refresh())
+            values = metadata.index_metadata(source.refresh(reader))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=values)
 
     return archive_index

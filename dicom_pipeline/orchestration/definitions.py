@@ -87,7 +87,7 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
         _job(conflicts_job_name(archive), conflicts, f"Look for conflicts over all dates of {archive.tenant}."),
     ]
     if archive.layout == "any":
-        index = index_asset(archive)
+        index = index_asset(archive, settings.reader)
         assets.append(index)
         told = f"Learn which date each file of {archive.tenant} has."
         jobs.append(_job(index_job_name(archive), dg.AssetSelection.assets(index), told))

@@ -6,19 +6,18 @@ which dates can be loaded at all. No Dagster.
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dicom_pipeline.archive.entries import ArchiveStore, EntryRow, FileEntry
-from dicom_pipeline.archive.index import ArchiveIndex, DateAnswer, IndexChange
+from dicom_pipeline.archive.index import ArchiveIndex, IndexChange
 from dicom_pipeline.archive.layouts import DateDirectories, DateListing
 from dicom_pipeline.archive.local import LocalStore
-from dicom_pipeline.dicom.pydicom_reader import PydicomReader
-from dicom_pipeline.dicom.study_dates import study_date_of_file
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.staging import Staging
+from dicom_pipeline.tables.study_dates import DateReader
 
 EARLIEST_DATE = dt.date(1000, 1, 1)
 MOST_DAYS_AHEAD = 3653
@@ -76,27 +75,13 @@ class IndexedSource:
     """
 
     root: str
-    store: ArchiveStore
+    store: LocalStore
     index: ArchiveIndex
     undated: dt.date
 
-    def refresh(self) -> IndexChange:
-        """Bring the index up to date with the archive, reading new and changed files only."""
-        return self.index.update(self.store, self._read_dates)
-
-    def _read_dates(self, entries: Sequence[FileEntry]) -> list[DateAnswer]:
-        reader = PydicomReader()
-        return [self._read_date(entry, reader) for entry in entries]
-
-    def _read_date(self, entry: FileEntry, reader: PydicomReader) -> DateAnswer:
-        try:
-            return study_date_of_file(self.store, entry, reader)
-        except ImportError:
-            raise
-        except Exception:
-            # Whatever a hostile file provokes costs itself: it counts as undated, and is read behind a fence and
-            # rejected there. The exception may quote the file.
-            return None
+    def refresh(self, reader: str) -> IndexChange:
+        """Bring the index up to date with the archive, reading new and changed files only, with the reader named."""
+        return self.index.update(self.store, DateReader(self.store, reader).read)
 
     def listing(self) -> DateListing:
         """See ``DateSource``: every file belongs to a date here."""

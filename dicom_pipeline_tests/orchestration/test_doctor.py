@@ -1,5 +1,7 @@
 """What ``doctor`` says of the role it connects as."""
 
+from pathlib import Path
+
 import pytest
 
 from dicom_pipeline.orchestration.doctor import Line, diagnose
@@ -22,6 +24,16 @@ def guarded(server: EmbeddedPostgres, empty_database: Database) -> Database:
 def last_line(loader: Loader, url: str) -> Line:
     settings = Settings(home=loader.settings.home, warehouse=url)
     return list(diagnose(lambda: settings))[-1]
+
+
+@pytest.mark.parametrize(
+    ("reader", "told"), [("auto", "scanned"), ("pure", "read by pure, as"), ("pydicom", "read by pydicom, as")]
+)
+def test_how_headers_are_read_is_told(tmp_path: Path, reader: str, told: str) -> None:
+    settings = Settings.model_validate({"home": tmp_path, "reader": reader, "warehouse": "postgresql://127.0.0.1:1/x"})
+    [line] = [line for line in diagnose(lambda: settings) if line.what == "headers"]
+    assert line.good
+    assert line.finding.startswith(told)
 
 
 def test_a_role_that_may_write_is_well(loader: Loader, guarded: Database) -> None:

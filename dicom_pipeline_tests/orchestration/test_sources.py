@@ -9,6 +9,7 @@ import pytest
 from dicom_pipeline.archive.entries import FileEntry
 from dicom_pipeline.orchestration import sources
 from dicom_pipeline.settings import Archive
+from dicom_pipeline.tables import study_dates
 from dicom_pipeline.tables.staging import Staging
 from dicom_pipeline_tests.orchestration.small_archive import write_instance
 
@@ -28,20 +29,20 @@ def source(tmp_path: Path) -> sources.IndexedSource:
 def test_a_file_that_breaks_the_reader_is_undated_and_stops_nothing(
     source: sources.IndexedSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = sources.study_date_of_file
+    read = study_dates.study_date_of_file
 
     def break_on_one(store: object, entry: FileEntry, reader: object) -> dt.date | str | None:
         if entry.path == "hostile.dcm":
             raise RecursionError("Doe^Jane")
         return read(store, entry, reader)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sources, "study_date_of_file", break_on_one)
-    source.refresh()
+    monkeypatch.setattr(study_dates, "study_date_of_file", break_on_one)
+    source.refresh("pydicom")
     assert [path for path, *_ in source.rows(DATE)] == [b"good.dcm"]
     assert [path for path, *_ in source.rows(source.undated)] == [b"hostile.dcm"]
 
 
 def test_no_directory_the_index_makes_can_be_entered_by_others(source: sources.IndexedSource, tmp_path: Path) -> None:
-    source.refresh()
+    source.refresh("auto")
     made = [path for path in (tmp_path / "home").rglob("*") if path.is_dir()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home", *made)} == {0o700}

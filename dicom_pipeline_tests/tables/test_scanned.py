@@ -94,10 +94,19 @@ def test_files_that_are_not_ordinary_have_no_row(reader: ScanReader, tmp_path: P
     assert scanned.files == 1
 
 
-def test_a_file_whose_size_or_time_is_not_known_is_left(reader: ScanReader, tmp_path: Path) -> None:
+def test_what_the_listing_does_not_say_of_a_file_is_not_held_against_it(reader: ScanReader, tmp_path: Path) -> None:
     known = entry(tmp_path, "a", file(1))
-    entries = [FileEntry("a", None, known.mtime_ns), FileEntry("a", known.size, None), known]
-    assert read(reader, tmp_path, entries, OnInvalidValue.REJECT).places.tolist() == [2]
+    entries = [
+        FileEntry("a", None, known.mtime_ns),
+        FileEntry("a", known.size, None),
+        FileEntry("a", None, None),
+        known,
+        FileEntry("a", None, 5),
+        FileEntry("a", 5, None),
+    ]
+    scanned = read(reader, tmp_path, entries, OnInvalidValue.REJECT)
+    assert scanned.places.tolist() == [0, 1, 2, 3]
+    assert scanned.rows.column("space_size").to_pylist() == [known.size] * 4
 
 
 def test_names_that_are_not_utf_8_are_found(reader: ScanReader, tmp_path: Path) -> None:
