@@ -85,7 +85,8 @@ cdef class Scan:
     cdef byte[::1] is_sequence
     cdef int[::1] encoding
     cdef place[::1] resumed
-    # The element header looked at last.
+    # The bytes of the element header looked at last, and what they say.
+    cdef byte raw[LONG_HEADER]
     cdef word tag, length
     cdef place value
     cdef int vr
@@ -154,21 +155,19 @@ cdef class Scan:
             whole: Whether ``data`` is all of it.
         """
         self._look_at(data, whole)
-        self.file = -1
         with nogil:
             self.status[number] = self._walk(number, 0, EXPLICIT_LITTLE)
 
     def walk_file(self, Py_ssize_t number, const byte[::1] data):
         """Walk over a whole file in memory; note it as file ``number``."""
         self._look_at(data, True)
-        self.file = -1
         with nogil:
             self.status[number] = self._walk_file(number)
 
     cdef int _look_at(self, const byte[::1] data, bint whole) except -1:
         self.block = data
         self.start, self.filled, self.size = 0, data.shape[0], data.shape[0]
-        self.whole = whole
+        self.whole, self.file, self.refills = whole, -1, 0
         return 0
 
     # Reading.
@@ -189,30 +188,31 @@ cdef class Scan:
         cdef Py_ssize_t number
         cdef int file
         cdef long got
-        cdef place wanted
         for number in range(first, last):
             waiting[number - first] = -1
             self.status[number] = ODD
             file = self._open(root, prefix, paths, ends[number], ends[number + 1])
             if file < 0:
                 continue
-            if not self._is_as_listed(file, number, sizes, modified):
-                close(file)
-                continue
             # Nothing is read ahead: behind the header come pixels nobody asked for.
             posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM)
-            wanted = min(<place>BLOCK, self.sizes[number])
             got = read_cached(file, &self.scratch[0], BLOCK, 0)
-            if got == wanted:
+            if not self._is_as_listed(file, number, sizes, modified):
+                close(file)
+            elif got == min(<place>BLOCK, self.sizes[number]):
                 self._take(file, number, got, sizes, modified)
             else:
                 posix_fadvise(file, 0, BLOCK, POSIX_FADV_WILLNEED)
                 waiting[number - first] = file
         for number in range(first, last):
             file = waiting[number - first]
-            if file >= 0:
-                got = read_fully(file, &self.scratch[0], BLOCK, 0)
+            if file < 0:
+                continue
+            got = read_fully(file, &self.scratch[0], BLOCK, 0)
+            if self._is_as_listed(file, number, sizes, modified):
                 self._take(file, number, got, sizes, modified)
+            else:
+                close(file)
         return 0
 
     cdef int _open(
@@ -243,7 +243,7 @@ cdef class Scan:
     cdef int _take(
         self, int file, Py_ssize_t number, long got, const place[::1] sizes, const place[::1] modified
     ) except -1 nogil:
-        """Walk over an open file whose first block is in ``scratch``, and close it."""
+        """Walk over an open file whose first block is in ``scratch``, read while it was as listed, and close it."""
         cdef int found = ODD
         cdef place size = self.sizes[number]
         if got == min(<place>BLOCK, size):
@@ -251,8 +251,8 @@ cdef class Scan:
             self.start, self.filled, self.size = 0, got, size
             self.whole, self.file = True, file
             found = self._walk_file(number)
-            # Somebody may have written while we read: the values would be of two versions.
-            if not self._is_as_listed(file, number, sizes, modified) or self.sizes[number] != size:
+            # Somebody may have written before other blocks were read: the values would be of two versions.
+            if self.refills and (not self._is_as_listed(file, number, sizes, modified) or self.sizes[number] != size):
                 found = ODD
         close(file)
         self.status[number] = found
@@ -312,8 +312,9 @@ cdef class Scan:
         at = self._reach(position, SHORT_HEADER)
         if at < 0:
             return True
+        self._load(at, SHORT_HEADER)
         while True:
-            self.tag = self._tag(at, big)
+            self.tag = self._tag(big)
             group = self.tag >> 16
             # A group length, a private creator, a group with repeating elements, or a known tag.
             if self.tag & 0xFFFF == 0 or (group & 1 and 0x10 <= self.tag & 0xFFFF <= 0xFF):
@@ -350,14 +351,20 @@ cdef class Scan:
 
     cdef place _stated_length(self) except -1 nogil:
         cdef Py_ssize_t at = self._reach(self.value, 4)
-        return self._number(at, 4, False) if at >= 0 else 0
+        if at < 0:
+            return 0
+        self._load(at, 4)
+        return self._four(0, False)
 
     cdef bint _ends_file_meta(self, place position) except -1 nogil:
         cdef Py_ssize_t at
         if self.size - position < SHORT_HEADER:
             return False
         at = self._reach(position, SHORT_HEADER)
-        return at >= 0 and self._number(at, 2, False) != 2 and self._number(at, 2, False) != 0
+        if at < 0:
+            return False
+        self._load(at, SHORT_HEADER)
+        return self._two(0, False) != 2 and self._two(0, False) != 0
 
     cdef int _declared_encoding(self, Py_ssize_t number) except -2 nogil:
         """Return the encoding that the noted transfer syntax means (PS3.5 A); -1 if there is none, or no proper UID."""
@@ -384,7 +391,6 @@ cdef class Scan:
         """Walk to the pixel data or the end (PS3.5 7), noting wanted elements of the top level."""
         cdef place last = -1
         cdef int depth = 0, slot = 1, slots = <int>self.slots.shape[0]
-        self.refills = 0
         if not self._begins(position, encoding):
             return ODD
         self.big_endian[number] = encoding == EXPLICIT_BIG
@@ -428,8 +434,8 @@ cdef class Scan:
         at = self._reach(position[0], SHORT_HEADER)
         if at < 0:
             return False
-        tag = self._tag(at, encoding == EXPLICIT_BIG)
-        length = self._number(at + 4, 4, encoding == EXPLICIT_BIG)
+        self._load(at, SHORT_HEADER)
+        tag, length = self._tag(encoding == EXPLICIT_BIG), self._four(4, encoding == EXPLICIT_BIG)
         position[0] += SHORT_HEADER
         if tag == (SEQUENCE_DELIMITER if self.is_sequence[depth[0]] else ITEM_DELIMITER):
             last[0] = self.resumed[depth[0]]
@@ -481,42 +487,50 @@ cdef class Scan:
         at = self._reach(position, min(left, <place>LONG_HEADER))
         if at < 0:
             return 1
-        self.tag = self._tag(at, big)
-        kind = self._vr_length(at)
+        self._load(at, <int>min(left, <place>LONG_HEADER))
+        self.tag = self._tag(big)
+        kind = self._vr_length()
         if self.tag >> 16 == 0xFFFE or (kind == 0) != (encoding == IMPLICIT_LITTLE):
             return 1
         self.value = position + SHORT_HEADER
         if kind == 0:
-            self.vr, self.length = 0, self._number(at + 4, 4, False)
+            self.vr, self.length = 0, self._four(4, False)
             return 0
-        self.vr = self.block[at + 4] << 8 | self.block[at + 5]
+        self.vr = self.raw[4] << 8 | self.raw[5]
         if kind == 2:
-            self.length = self._number(at + 6, 2, big)
+            self.length = self._two(6, big)
             return 0
         if left < LONG_HEADER:
             return 1
-        self.length = self._number(at + 8, 4, big)
+        self.length = self._four(8, big)
         self.value = position + LONG_HEADER
         return 0
 
-    cdef inline word _number(self, Py_ssize_t at, int count, bint big) except? 0xFFFFFFFE nogil:
-        """Return an unsigned number of 2 or 4 bytes in the window."""
-        if count == 2:
-            if big:
-                return <word>self.block[at] << 8 | self.block[at + 1]
-            return <word>self.block[at + 1] << 8 | self.block[at]
-        if big:
-            return (<word>self.block[at] << 24 | <word>self.block[at + 1] << 16
-                    | <word>self.block[at + 2] << 8 | self.block[at + 3])
-        return (<word>self.block[at + 3] << 24 | <word>self.block[at + 2] << 16
-                | <word>self.block[at + 1] << 8 | self.block[at])
+    cdef inline int _load(self, Py_ssize_t at, int count) except -1 nogil:
+        """Copy a header, or a part of one, out of the window; its first and last byte are checked to lie in it."""
+        cdef const byte *begin = &self.block[at]
+        cdef const byte *last = &self.block[at + count - 1]
+        if count == LONG_HEADER:
+            memcpy(self.raw, begin, LONG_HEADER)
+        else:
+            memcpy(self.raw, begin, last - begin + 1)
+        return 0
 
-    cdef inline word _tag(self, Py_ssize_t at, bint big) except? 0xFFFFFFFE nogil:
-        return self._number(at, 2, big) << 16 | self._number(at + 2, 2, big)
+    cdef inline word _two(self, int at, bint big) noexcept nogil:
+        """Return the unsigned number of two bytes at a constant place of the header."""
+        return <word>self.raw[at] << 8 | self.raw[at + 1] if big else <word>self.raw[at + 1] << 8 | self.raw[at]
 
-    cdef inline int _vr_length(self, Py_ssize_t at) except -1 nogil:
+    cdef inline word _four(self, int at, bint big) noexcept nogil:
+        return self._two(at, True) << 16 | self._two(at + 2, True) if big else (
+            self._two(at + 2, False) << 16 | self._two(at, False)
+        )
+
+    cdef inline word _tag(self, bint big) noexcept nogil:
+        return self._two(0, big) << 16 | self._two(2, big)
+
+    cdef inline int _vr_length(self) except -1 nogil:
         """Return how many bytes the length behind the two letters takes, 0 if they are no VR."""
-        cdef int first = self.block[at + 4] - 65, second = self.block[at + 5] - 65
+        cdef int first = self.raw[4] - 65, second = self.raw[5] - 65
         if first < 0 or first > 25 or second < 0 or second > 25:
             return 0
         return self.vr_lengths[26 * first + second]
