@@ -12,7 +12,7 @@ from dicom_pipeline.dicom.header import Header
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.rules import READERS, Finding, OnInvalidValue, Reader, Reading, Refused
 
-__all__ = ["REFUSING_ORDER", "Finding", "OnInvalidValue", "Record", "Rejection", "build_record"]
+__all__ = ["JUDGED_ORDER", "REFUSING_ORDER", "Finding", "OnInvalidValue", "Record", "Rejection", "build_record"]
 
 REFUSING_ORDER: tuple[str, ...] = (
     # What both tables need.
@@ -97,3 +97,6 @@ def _plan() -> tuple[tuple[int, Field, Reader], ...]:
 
 
 _PLAN = _plan()
+
+JUDGED_ORDER: tuple[str, ...] = tuple(column.name for _, column, _ in _PLAN)
+"""All columns in the order they are judged, which is that of a record's findings."""

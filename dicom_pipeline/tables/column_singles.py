@@ -1,18 +1,18 @@
 """Cells that no column code decides, one at a time by the rules that rows go through.
 
-Scope: the way from a cell to ``dicom/rules.py`` and back. Equal cells are read once a batch; nothing is remembered
-beyond it, since these are values of patients.
+Scope: the way from a cell to ``dicom/rules.py`` and back, with the findings of reading it. Equal cells are read once a
+batch; nothing is remembered beyond it, since these are values of patients.
 """
 
 import datetime as dt
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from dicom_pipeline.dicom.fields import SPECIFIC_CHARACTER_SET, Rule
 from dicom_pipeline.dicom.header import Element, Header
-from dicom_pipeline.dicom.rules import READERS, OnInvalidValue, Reading, Refused
+from dicom_pipeline.dicom.rules import READERS, Finding, OnInvalidValue, Reading, Refused
 from dicom_pipeline.dicom.scanner.noted import ABSENT, vr_of
 from dicom_pipeline.tables.column_bytes import Mask
 from dicom_pipeline.tables.column_cells import SLOT_OF, Cells
@@ -24,21 +24,42 @@ _NO_SIZE, _NO_CLOCK = 0, dt.datetime(1, 1, 1)  # noqa: DTZ001 - UTC without a zo
 _Key: TypeAlias = tuple[int, int, bytes, bytes | None, bool]
 
 
-def single_values(cells: Cells, which: npt.NDArray[np.intp]) -> tuple[list[object], Mask]:
-    """Return the values of these cells, and which of all cells are refused or leave a finding, shape (r,).
+class Singles(NamedTuple):
+    """What became of cells that were read by themselves.
 
-    The value of such a cell is None.
+    Attributes:
+        values: Their values; None where a cell is refused.
+        refused: Which of all cells are refused, or depend on more than themselves, shape (r,).
+        findings: The findings of reading a cell, by its number, where there are any.
     """
-    bad = np.zeros(len(cells.files), np.bool_)
-    outcomes: dict[_Key, tuple[object, bool]] = {}
-    values = []
+
+    values: list[object]
+    refused: Mask
+    findings: dict[int, tuple[Finding, ...]]
+
+
+class _Outcome(NamedTuple):
+    """The value of a cell and the findings of reading it, or that it is refused."""
+
+    value: object
+    refused: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+def single_values(cells: Cells, which: npt.NDArray[np.intp], policy: OnInvalidValue) -> Singles:
+    """Read these cells by the rules of single values."""
+    singles = Singles([], np.zeros(len(cells.files), np.bool_), {})
+    outcomes: dict[_Key, _Outcome] = {}
     for cell in which.tolist():
         key = _key(cells, cell)
         if key not in outcomes:
-            outcomes[key] = _judge(cells, cell, key)
-        value, bad[cell] = outcomes[key]
-        values.append(value)
-    return values, bad
+            outcomes[key] = _judge(cells, cell, key, policy)
+        outcome = outcomes[key]
+        singles.values.append(outcome.value)
+        singles.refused[cell] = outcome.refused
+        if outcome.findings:
+            singles.findings[cell] = outcome.findings
+    return singles
 
 
 def _key(cells: Cells, cell: int) -> _Key:
@@ -53,12 +74,13 @@ def _key(cells: Cells, cell: int) -> _Key:
     return int(cells.columns[cell]), int(cells.codes[cell]), value, charset, bool(noted.big_endian[file])
 
 
-def _judge(cells: Cells, cell: int, key: _Key) -> tuple[object, bool]:
+def _judge(cells: Cells, cell: int, key: _Key, policy: OnInvalidValue) -> _Outcome:
     number, code, value, charset, big_endian = key
     column = cells.fields[number]
     assert column.tag is not None  # only such columns have cells
     # The stand-in for an accession number is the study's and not the cell's.
-    read = READERS[Rule.TEXT if column.rule is Rule.ACCESSION else column.rule]
+    is_accession = column.rule is Rule.ACCESSION
+    read = READERS[Rule.TEXT if is_accession else column.rule]
     elements = {column.tag: Element(vr_of(column.tag, code), value)}
     if charset is not None:
         elements[SPECIFIC_CHARACTER_SET] = Element("CS", charset)
@@ -66,9 +88,8 @@ def _judge(cells: Cells, cell: int, key: _Key) -> tuple[object, bool]:
     if column.rule is Rule.TRANSFER_SYNTAX:
         syntax = cells.noted.header(int(cells.files[cell])).transfer_syntax_uid
     header = Header(elements, not big_endian, syntax)
-    reading = Reading(header, "", _NO_SIZE, OnInvalidValue.REJECT, _NO_CLOCK)
+    reading = Reading(header, "", _NO_SIZE, OnInvalidValue.REJECT if is_accession else policy, _NO_CLOCK)
     try:
-        result = read(reading, column)
+        return _Outcome(read(reading, column), findings=tuple(reading.findings))
     except Refused:
-        return None, True
-    return (None, True) if reading.findings else (result, False)
+        return _Outcome(None, refused=True)

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from dicom_pipeline.dicom.fields import HEADER_FIELDS, Field, Rule
 from dicom_pipeline.dicom.hashes import accession_fallback
-from dicom_pipeline.dicom.rules import IMAGE_STATUS, IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_pipeline.dicom.records import JUDGED_ORDER
+from dicom_pipeline.dicom.rules import IMAGE_STATUS, IMPLICIT_VR_LITTLE_ENDIAN, Finding, OnInvalidValue
 from dicom_pipeline.dicom.scanner.noted import Noted
 from dicom_pipeline.tables.column_bytes import Mask
 from dicom_pipeline.tables.column_cells import Cells, Changes
@@ -40,6 +41,7 @@ _READ_TOGETHER: tuple[tuple[Plain, frozenset[Rule]], ...] = (
 )
 """Rules whose columns are read together: one pass over the cells of all of them costs little more than over one's."""
 
+_JUDGED = {name: place for place, name in enumerate(JUDGED_ORDER)}
 _REFUSING_NULL = frozenset({Rule.REQUIRED, Rule.STUDY_DATE})
 
 
@@ -50,12 +52,15 @@ class ValueColumns:
     Attributes:
         arrays: One array of length n for each of ``HEADER_FIELDS``, in their order, of the types of
             ``metadata_schema()``.
-        odd: Files that the columns do not decide, because they are refused or have a finding; shape (n,). What the
-            arrays hold for them means nothing.
+        odd: Files that the columns do not decide, because they are refused, or their accession number is replaced;
+            shape (n,). What the arrays hold for them means nothing.
+        findings: The findings of reading a file's values, in the order of a record's, by the file's number from 0 to n;
+            only files that have some.
     """
 
     arrays: list[pa.Array]
     odd: Mask
+    findings: dict[int, tuple[Finding, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +86,51 @@ def value_columns(noted: Noted, files: npt.NDArray[np.int64], job: "ReadJob") ->
         job: What all files have in common.
     """
     if not len(files):
-        return ValueColumns([pa.nulls(0, ARROW_TYPES[field.kind]) for field in HEADER_FIELDS], np.zeros(0, np.bool_))
-    odd = np.zeros(len(files), np.bool_)
-    columns = dict(_read(Changes(noted, files), odd))
+        empty = [pa.nulls(0, ARROW_TYPES[field.kind]) for field in HEADER_FIELDS]
+        return ValueColumns(empty, np.zeros(0, np.bool_), {})
+    odd, found = np.zeros(len(files), np.bool_), _Findings()
+    columns = dict(_read(Changes(noted, files), job.policy, odd, found))
     arrays = [_array(field, columns, noted, files, job) for field in HEADER_FIELDS]
     for field, array in zip(HEADER_FIELDS, arrays, strict=True):
         if field.rule in _REFUSING_NULL and array.null_count:
             odd |= array.is_null().to_numpy(zero_copy_only=False)
-    return ValueColumns(arrays, odd)
+    return ValueColumns(arrays, odd, found.by_file())
 
 
-def _read(changes: Changes, odd: Mask) -> Iterator[tuple[str, _Column]]:
-    """Read every column that has a tag, and mark the files with a value that is refused or leaves a finding."""
+class _Findings:
+    """Findings of cells, on their way to the files that have these cells."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, range, tuple[Finding, ...]]] = []
+
+    def add(self, cells: Cells, found: Mapping[int, tuple[Finding, ...]]) -> None:
+        """Take the findings of some cells, by the cell's number."""
+        for cell, findings in found.items():
+            column = int(cells.columns[cell])
+            # The files of one cell follow each other.
+            first, end = np.searchsorted(cells.rows[column], [cell, cell + 1]).tolist()
+            self._found.append((_JUDGED[cells.fields[column].name], range(first, end), findings))
+
+    def by_file(self) -> dict[int, tuple[Finding, ...]]:
+        """Return all findings of each file that has some, in the order of a record's."""
+        by_file: dict[int, tuple[Finding, ...]] = {}
+        for _, files, findings in sorted(self._found, key=lambda found: found[0]):
+            for file in files:
+                by_file[file] = (*by_file.get(file, ()), *findings)
+        return by_file
+
+
+def _read(changes: Changes, policy: OnInvalidValue, odd: Mask, found: _Findings) -> Iterator[tuple[str, _Column]]:
+    """Read every column that has a tag; mark the files with a value that is refused, and keep findings."""
     for plain, rules in _READ_TOGETHER:
         cells = changes.cells([field for field in HEADER_FIELDS if field.rule in rules])
         values, known = plain(cells)
         if not known.all():
-            singles, bad = single_values(cells, np.flatnonzero(~known))
-            values = pc.replace_with_mask(values, pa.array(~known), pa.array(singles, values.type))
-            odd |= bad[cells.rows].any(axis=0)
+            singles = single_values(cells, np.flatnonzero(~known), policy)
+            values = pc.replace_with_mask(values, pa.array(~known), pa.array(singles.values, values.type))
+            if singles.refused.any():
+                odd |= singles.refused[cells.rows].any(axis=0)
+            found.add(cells, singles.findings)
         # One call for all columns: the calls cost more than the copying.
         spread = values.take(pa.array(cells.rows.ravel()))
         for number, field in enumerate(cells.fields):

@@ -5,9 +5,10 @@ whoever rejects it: every value column NULL, and path, outcome, reason, field an
 files, no rules about values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
@@ -48,15 +49,17 @@ def metadata_batch(entries: Sequence[FileEntry], outcomes: Sequence[Outcome]) ->
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def accepted_batch(files: pa.RecordBatch, values: Sequence[pa.Array]) -> pa.RecordBatch:
-    """Return rows of accepted files without findings.
+def accepted_batch(
+    files: pa.RecordBatch, values: Sequence[pa.Array], findings: Mapping[int, Sequence[Finding]]
+) -> pa.RecordBatch:
+    """Return rows of accepted files.
 
     Args:
         files: Their rows of ``FILES_SCHEMA``.
         values: The columns of ``HEADER_FIELDS``, in order.
+        findings: Their findings, by the row's number; only of rows that have some.
     """
     rows, schema = files.num_rows, metadata_schema()
-    no_findings = pa.ListArray.from_arrays(pa.array([0] * (rows + 1), pa.int32()), pa.array([], FINDING))
     arrays = [
         files.column("path"),
         pa.repeat(ACCEPTED, rows),
@@ -64,7 +67,7 @@ def accepted_batch(files: pa.RecordBatch, values: Sequence[pa.Array]) -> pa.Reco
         pa.nulls(rows, pa.string()),
         files.column("size"),
         *values,
-        no_findings,
+        _sparse_findings(rows, findings),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -98,6 +101,15 @@ def reject_where(
         else:
             columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _sparse_findings(rows: int, findings: Mapping[int, Sequence[Finding]]) -> pa.ListArray:
+    ends = np.zeros(rows + 1, np.int32)
+    flat: list[dict[str, str]] = []
+    for row in sorted(findings):
+        ends[row + 1] = len(findings[row])
+        flat += _findings(findings[row])
+    return pa.ListArray.from_arrays(pa.array(np.cumsum(ends, dtype=np.int32)), pa.array(flat, FINDING))
 
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, str]]:

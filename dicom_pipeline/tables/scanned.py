@@ -1,8 +1,8 @@
 """Ordinary files to rows of ``dicom_metadata``, whole columns at a time.
 
 Scope: one batch of a listing through a scanner and into a record batch. What a scan notes is ``dicom/scanner/``, how
-places become values is ``columns.py``. A row that has a finding, or is refused, is judged again by itself with the
-rules every reader shares, from the same bytes; a file that is not ordinary is left to whoever reads with care.
+places become values is ``columns.py``. A row that may be refused is judged again by itself with the rules every reader
+shares, from the same bytes; a file that is not ordinary is left to whoever reads with care.
 """
 
 from typing import NamedTuple
@@ -52,9 +52,12 @@ class ScanReader:
         plain = np.flatnonzero(noted.status == Status.PLAIN)
         columns = value_columns(noted, plain, job)
         even, odd = plain[~columns.odd], plain[columns.odd]
-        kept = pa.array(np.flatnonzero(~columns.odd))
-        arrays = columns.arrays if not len(odd) else [array.take(kept) for array in columns.arrays]
-        parts = [(readable[even], accepted_batch(files.take(pa.array(readable[even])), arrays))]
+        arrays, findings = columns.arrays, columns.findings
+        if len(odd):
+            kept, place = pa.array(np.flatnonzero(~columns.odd)), np.cumsum(~columns.odd) - 1
+            arrays = [array.take(kept) for array in arrays]
+            findings = {int(place[row]): found for row, found in findings.items() if not columns.odd[row]}
+        parts = [(readable[even], accepted_batch(files.take(pa.array(readable[even])), arrays, findings))]
         if len(odd):
             parts.append((readable[odd], _judged(noted, odd, files.take(pa.array(readable[odd])), job)))
         if len(readable) < files.num_rows:
