@@ -89,14 +89,14 @@ def test_a_wheel_without_the_compiled_walker_is_one_for_every_platform(
 
 def test_a_source_distribution_has_all_that_a_wheel_is_made_of(unpacked: Path, tmp_path: Path) -> None:
     assert (unpacked / SCANNER / "_compiled.pyx").exists()
-    assert [path for kind in ("*.so", "*.c") for path in unpacked.rglob(kind)] == []
+    assert [path for kind in ("*.so", "*.c") for path in (unpacked / "dicom_pipeline").rglob(kind)] == []
     assert packed(build("wheel", unpacked, tmp_path, ON_PURPOSE)[0]) == pure_files()
 
 
 def test_an_editable_build_lays_the_compiled_walker_beside_its_source(unpacked: Path, tmp_path: Path) -> None:
     build("editable", unpacked, tmp_path, {})
     assert (unpacked / COMPILED).exists() is COMPILES
-    assert list(unpacked.rglob("*.c")) == []
+    assert list((unpacked / "dicom_pipeline").rglob("*.c")) == []
 
 
 @pytest.mark.parametrize("settings", [WITHOUT_COMPILER, ON_PURPOSE], ids=["no compiler", "on purpose"])
