@@ -7,6 +7,7 @@ Exit codes: 0 all good; 1 some date failed (the others are loaded) or a check of
 configuration; 130 interrupted.
 """
 
+import gc
 import json
 import os
 import sys
@@ -104,6 +105,8 @@ def load(
     from dicom_pipeline.console import LoadWatcher, print_load_report
     from dicom_pipeline.orchestration.load import load_archive
 
+    # All that was imported stays: the garbage collector need not look at it again and again.
+    gc.freeze()
     with LoadWatcher(quiet=as_json) as watcher:
         report = load_archive(settings, chosen, begin, end, watcher)
     if as_json:

@@ -27,6 +27,7 @@ from dicom_pipeline.tables.schemas import metadata_schema
 from dicom_pipeline.tables.staging import Staging
 
 METADATA_ASSET = "dicom_metadata"
+_ROWS_TOGETHER = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def stage_metadata(
     started = time.monotonic()
     listing = _Listing(files)
     extraction = extractor.extract(listing, job)
-    batches = (reject_other_dates(batch, date) for batch in extraction)
+    batches = (reject_other_dates(batch, date) for batch in _gathered(extraction))
     hashes, counter = InstanceHashes(), OutcomeCounter()
     with staging.draft(tenant, METADATA_ASSET, date) as draft:
         draft.write(_observed(batches, [hashes, counter, *observers]), metadata_schema(), metadata)
@@ -137,6 +138,18 @@ def stage_metadata(
         bytes=listing.bytes,
         seconds=time.monotonic() - started,
     )
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join small batches: whoever looks at one does some hundred steps, however many rows it has."""
+    gathered: list[pa.RecordBatch] = []
+    for batch in batches:
+        gathered.append(batch)
+        if sum(one.num_rows for one in gathered) >= _ROWS_TOGETHER:
+            yield pa.concat_batches(gathered)
+            gathered = []
+    if gathered:
+        yield pa.concat_batches(gathered)
 
 
 def _observed(batches: Iterable[pa.RecordBatch], observers: Sequence["RowObserver"]) -> Iterator[pa.RecordBatch]:

@@ -1,8 +1,8 @@
 """Ordinary files to rows of ``dicom_metadata``, whole columns at a time.
 
 Scope: one batch of a listing through a scanner and into a record batch. What a scan notes is ``dicom/scanner/``, how
-places become values is ``columns.py``. A row that may be refused is judged again by itself with the rules every reader
-shares, from the same bytes; a file that is not ordinary is left to whoever reads with care.
+places become values is ``columns.py``. A row that may be refused is judged again by itself, with the rules every
+reader shares, from the same bytes; a file that is not ordinary is left to whoever reads with care.
 """
 
 from typing import NamedTuple

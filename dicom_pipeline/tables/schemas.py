@@ -42,6 +42,18 @@ def table_schema(table: TableSpec) -> pa.Schema:
     return pa.schema([arrow_field(f) for f in table.fields], {"comment": table.comment})
 
 
+def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the batch with its columns, which are those of the schema in its order, in the schema's types.
+
+    Raises:
+        pa.ArrowInvalid: A value would be lost.
+    """
+    # Even a cast that does nothing is a call for each column.
+    columns = zip(batch.columns, schema, strict=True)
+    arrays = [column if column.type == field.type else column.cast(field.type) for column, field in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
 FILE_FIELDS: tuple[pa.Field, ...] = (
     pa.field(
         "path",

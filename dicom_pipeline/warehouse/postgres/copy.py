@@ -18,7 +18,7 @@ import pyarrow as pa
 from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.digest import SliceDigest, SliceDigester
-from dicom_pipeline.tables.schemas import table_schema
+from dicom_pipeline.tables.schemas import conformed, table_schema
 from dicom_pipeline.warehouse.base import ArrowSource, Slice
 from dicom_pipeline.warehouse.ddl import names, quote_name
 
@@ -86,9 +86,7 @@ def _checked(table: TableSpec, rows: ArrowSource, target: Slice) -> Iterator[pa.
     schema = table_schema(table).remove_metadata()
     for given in rows.to_batches() if isinstance(rows, pa.Table) else rows:
         for start in range(0, given.num_rows, _ROWS_A_MESSAGE):
-            part = given.slice(start, _ROWS_A_MESSAGE)
-            columns = [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)]
-            batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+            batch = conformed(given.slice(start, _ROWS_A_MESSAGE), schema)
             _refuse_nulls(table, batch)
             _refuse_strangers(table, batch, target)
             yield batch

@@ -17,7 +17,7 @@ import pyarrow as pa
 from dicom_pipeline.dicom.fields import SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
-from dicom_pipeline.tables.schemas import table_schema
+from dicom_pipeline.tables.schemas import conformed, table_schema
 from dicom_pipeline.warehouse.base import Slice
 from dicom_pipeline.warehouse.ddl import names, quote_name, quote_text
 from dicom_pipeline.warehouse.postgres.errors import translated
@@ -122,6 +122,4 @@ def _in_slice(table: TableSpec, target: Slice) -> str:
 def _batches(cursor: Any, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     cursor.execute(query)
     for batch in cursor.fetch_record_batch():
-        yield pa.RecordBatch.from_arrays(
-            [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)], schema=schema
-        )
+        yield conformed(batch, schema)
