@@ -13,7 +13,8 @@ from dicom_pipeline_tests.orchestration.small_archive import days
 
 def outcome(date: dt.date, error: str | None = None, **reasons: int) -> DateOutcome:
     rejected = sum(reasons.values())
-    return DateOutcome(date, metadata=MetadataSummary(9, 9 - rejected, rejected, reasons, 0, 9, {}, 0, 1.0), error=error)
+    summary = MetadataSummary(9, 9 - rejected, rejected, reasons, 0, 9, {}, 0, 1.0)
+    return DateOutcome(date, metadata=summary, error=error)
 
 
 def test_a_date_says_why_its_files_were_rejected(capsys: pytest.CaptureFixture[str]) -> None:

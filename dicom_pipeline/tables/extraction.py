@@ -9,6 +9,8 @@ thread has a group of files fetched at once, so that a disk or a network share h
 """
 
 import os
+import resource
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -20,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
-from dicom_pipeline.dicom.scanner.files import Scanner
 from dicom_pipeline.tables.crew import CHUNK_FILES, Crew
 from dicom_pipeline.tables.listing import entries_of
 from dicom_pipeline.tables.readers import (
+    MakeScanner,
     MetadataReader,
     PydicomMetadataReader,
     ReadJob,
@@ -161,7 +163,7 @@ class Extractor:
     def _chunks(self, files: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Cut the listing: as coarse as pays, and as fine as keeps every processor busy."""
         for batch in files:
-            share = max(_LEAST_FILES, -(-batch.num_rows // self._processors))
+            share = max(_LEAST_FILES, -(-batch.num_rows // min(self._threads, self._processors)))
             rows = min(SCAN_FILES, share) if self._make_scanner else CHUNK_FILES
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)
@@ -171,6 +173,11 @@ class Extractor:
             crew = Crew(self._careful, self._workers, self._file_seconds)
             self._readers = _Readers(crew, self._make_scanner, self._threads)
         return self._readers.submit(files, job)
+
+
+def _most_open_files() -> int:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 class _Part(NamedTuple):
@@ -187,9 +194,11 @@ _Promise: TypeAlias = Callable[[], _Part]
 class _Readers:
     """Threads that scan chunks of files and have a crew of processes read what is not ordinary."""
 
-    def __init__(self, crew: Crew, make_scanner: Callable[[], Scanner] | None, threads: int) -> None:
+    def __init__(self, crew: Crew, make_scanner: MakeScanner | None, threads: int) -> None:
         self._crew = crew
         self._make_scanner = make_scanner
+        # Half of what the process may open is left to everybody else.
+        self._open_files = max(1, _most_open_files() // 2 // threads)
         self._own = threading.local()
         self._threads = ThreadPoolExecutor(threads, "header-scan")
 
@@ -234,6 +243,6 @@ class _Readers:
     def _scan_reader(self) -> ScanReader:
         """Return this thread's own reader: a scanner has working memory."""
         if self._make_scanner is not None and not hasattr(self._own, "reader"):
-            self._own.reader = ScanReader(self._make_scanner())
+            self._own.reader = ScanReader(self._make_scanner(self._open_files))
         reader: ScanReader = self._own.reader
         return reader

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -103,21 +103,25 @@ def storable_batch(files: Sequence[FileEntry], outcomes: Sequence[Outcome]) -> p
         return metadata_batch(files, [_storable(*pair) for pair in zip(files, outcomes, strict=True)])
 
 
-def _fastest_scanner() -> Scanner:
+def _fastest_scanner(open_files: int) -> Scanner:
     try:
         from dicom_pipeline.dicom.scanner.compiled import CompiledScanner
     except ImportError:
-        return _pure_scanner()
-    return CompiledScanner()
+        return _pure_scanner(open_files)
+    return CompiledScanner(open_files)
 
 
-def _pure_scanner() -> Scanner:
+def _pure_scanner(open_files: int) -> Scanner:
     from dicom_pipeline.dicom.scanner.pure import PureScanner
 
+    del open_files  # It opens one at a time.
     return PureScanner()
 
 
-READERS: dict[str, Callable[[], Scanner] | None] = {
+MakeScanner: TypeAlias = Callable[[int], Scanner]
+"""Makes a scanner that has at most so many files open at once."""
+
+READERS: dict[str, MakeScanner | None] = {
     "auto": _fastest_scanner,
     "pure": _pure_scanner,
     "pydicom": None,
@@ -125,7 +129,7 @@ READERS: dict[str, Callable[[], Scanner] | None] = {
 """The readers by name, with what makes their scanner: none reads every file with care."""
 
 
-def scanner_named(name: str) -> Callable[[], Scanner] | None:
+def scanner_named(name: str) -> MakeScanner | None:
     """Return what makes the scanner of the reader called ``name``; None if that has none.
 
     Raises:

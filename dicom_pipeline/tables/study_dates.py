@@ -18,6 +18,8 @@ from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.readers import scanner_named
 from dicom_pipeline.tables.scanned import file_batch
 
+_OPEN_FILES = 64
+
 
 class DateReader:
     """Reads study dates; one thread at a time.
@@ -30,7 +32,7 @@ class DateReader:
     def __init__(self, store: LocalStore, reader: str) -> None:
         make_scanner = scanner_named(reader)
         self._store = store
-        self._scanner = make_scanner() if make_scanner else None
+        self._scanner = make_scanner(_OPEN_FILES) if make_scanner else None
 
     def read(self, entries: Sequence[FileEntry]) -> list[dt.date | str | None]:
         """Return for each file its study date; None if it has no usable one; or the code of what kept it unread."""

@@ -6,7 +6,9 @@ import numpy.typing as npt
 Buffer: TypeAlias = bytes | npt.NDArray[Any]
 
 class Scan:
-    def __init__(self, slots: Buffer, known: Buffer, lengths: Buffer, syntaxes: Mapping[bytes, int]) -> None: ...
+    def __init__(
+        self, slots: Buffer, known: Buffer, lengths: Buffer, syntaxes: Mapping[bytes, int], in_flight: int
+    ) -> None: ...
     def note_into(
         self,
         buffer: Buffer,

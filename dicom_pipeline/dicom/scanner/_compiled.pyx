@@ -64,8 +64,10 @@ cdef class Scan:
         lengths: For each pair of letters ``26 * first + second`` the bytes its length takes as a VR: 2, 4, or 0 where it
             is none, uint8, shape (676,).
         syntaxes: Transfer Syntax UIDs that are not Explicit VR Little Endian, with ``EXPLICIT_BIG``, … of each.
+        in_flight: Files that may be open at once, waiting for a disk; at most 64.
     """
 
+    cdef int in_flight
     cdef const word[::1] slots
     cdef const word[::1] known
     cdef const byte[::1] vr_lengths
@@ -100,7 +102,8 @@ cdef class Scan:
     cdef byte[::1] big_endian
     cdef place[::1] sizes
 
-    def __init__(self, slots, known, lengths, syntaxes):
+    def __init__(self, slots, known, lengths, syntaxes, int in_flight):
+        self.in_flight = min(max(in_flight, 1), IN_FLIGHT)
         self.slots = slots
         self.known = known
         self.vr_lengths = lengths
@@ -143,8 +146,8 @@ cdef class Scan:
         with nogil:
             first = 0
             while first < count:
-                self._read_group(root, prefix, paths, ends, sizes, modified, first, min(count, first + IN_FLIGHT))
-                first += IN_FLIGHT
+                self._read_group(root, prefix, paths, ends, sizes, modified, first, min(count, first + self.in_flight))
+                first += self.in_flight
 
     def walk_bytes(self, Py_ssize_t number, const byte[::1] data, bint whole):
         """Walk over a data set in memory, Explicit VR Little Endian from its first byte; note it as file ``number``.

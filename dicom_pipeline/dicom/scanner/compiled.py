@@ -14,13 +14,19 @@ from dicom_pipeline.dicom.scanner.grammar import grammar
 from dicom_pipeline.dicom.scanner.inflated import inflate_data_set
 from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, SLOTS, Noted, Status
 
+MOST_OPEN_FILES = 64
+
 
 class CompiledScanner:
-    """A ``Scanner`` that releases the global lock while it reads and walks."""
+    """A ``Scanner`` that releases the global lock while it reads and walks.
 
-    def __init__(self) -> None:
-        tables = grammar()
-        self._scan = Scan(np.array(SLOTS, np.uint32), tables.known, tables.vr_lengths, tables.syntaxes)
+    Args:
+        open_files: Files it may have open at once, all on their way from a disk; more than 64 are not used.
+    """
+
+    def __init__(self, open_files: int = MOST_OPEN_FILES) -> None:
+        tables, slots = grammar(), np.array(SLOTS, np.uint32)
+        self._scan = Scan(slots, tables.known, tables.vr_lengths, tables.syntaxes, open_files)
 
     def scan(self, files: FileBatch) -> Noted:
         """See ``Scanner``."""
