@@ -27,7 +27,7 @@ class DistinctRows:
         """Count the rows of a batch, which has at least these columns."""
         if not batch.num_rows:
             return
-        # group_by copies, so that the batch's buffers can go; one thread, so that the order is that of appearance.
+        # group_by copies, so that the batch's buffers can go.
         varying = [name for name in self._columns if not _is_one_value(batch.column(name))]
         rows = pa.Table.from_batches([batch.select(varying or self._columns[:1])])
         counted = rows.group_by(rows.column_names, use_threads=False).aggregate([([], "count_all")])
@@ -37,7 +37,7 @@ class DistinctRows:
             self._compact_at = max(_COMPACT_AT_LEAST, 2 * self._parts[0].num_rows)
 
     def table(self) -> pa.Table | None:
-        """Return the columns and ``rows`` (int64), in order of first appearance; None if no row was added."""
+        """Return the columns and ``rows`` (int64), in no order; None if no row was added."""
         if len(self._parts) > 1:
             self._merge()
         return self._parts[0] if self._parts else None

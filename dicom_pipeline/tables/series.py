@@ -101,4 +101,6 @@ def _first_of_each_series(table: pa.Table) -> pa.Table:
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])  # NULLs come last
     positions = keys.select(SERIES_KEY).take(order).append_column("position", order)
     firsts = positions.group_by(list(SERIES_KEY), use_threads=False).aggregate([("position", "first")])
+    # Groups come in no order at all, also with one thread.
+    firsts = firsts.sort_by([(name, "ascending") for name in SERIES_KEY])
     return table.take(firsts.column("position_first"))

@@ -34,13 +34,6 @@ def test_counts_as_a_counter_does(batches) -> None:
     assert found == expected
 
 
-def test_order_is_that_of_first_appearance() -> None:
-    rows = DistinctRows(("text",))
-    for text in ("b", "a", "c", "a"):
-        rows.add(batch_of([(text, None)]))
-    assert rows.table().column("text").to_pylist() == ["b", "a", "c"]
-
-
 def test_columns_of_one_value_and_of_none_are_counted_too() -> None:
     rows = DistinctRows(("text", "number"))
     rows.add(batch_of([("a", None), ("a", None)]))
