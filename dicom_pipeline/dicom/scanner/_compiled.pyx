@@ -71,7 +71,6 @@ cdef class Scan:
     cdef const word[::1] slots
     cdef const word[::1] known
     cdef const byte[::1] vr_lengths
-    cdef list syntax_names
     cdef byte[:, ::1] syntaxes
     cdef int[::1] syntax_lengths
     cdef int[::1] syntax_encodings
