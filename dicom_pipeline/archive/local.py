@@ -93,14 +93,22 @@ class LocalStore:
             OSError: As the operating system says; EACCES for a path that leads outside the archive, ENXIO for what is
                 not a regular file.
         """
+        return os.fdopen(self.open_descriptor(os.fsencode(path)), "rb", buffering=0)
+
+    def open_descriptor(self, path: bytes) -> int:
+        """Open a regular file as ``open`` does, and return the descriptor, which is the caller's to close.
+
+        Raises:
+            OSError: As ``open`` does.
+        """
         descriptor = -1
         try:
-            if "\0" in path:
+            if b"\0" in path:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            full = self._tree.prefix + os.fsencode(path)
+            full = self._tree.prefix + path
             descriptor = os.open(full, _OPEN_FLAGS)
             self._refuse_all_but_own_files(descriptor, full)
-            return os.fdopen(descriptor, "rb", buffering=0)
+            return descriptor
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)

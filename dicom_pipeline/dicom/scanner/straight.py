@@ -28,18 +28,14 @@ from dicom_pipeline.dicom.element_header import (
     TAG_BYTES,
     UNDEFINED_LENGTH,
 )
-from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTAX_UID
+from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS
 from dicom_pipeline.dicom.scanner.grammar import Layout, grammar
 from dicom_pipeline.dicom.scanner.noted import SLOTS
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
-_FILE_META_GROUP = 0x0002
-_COMMAND_GROUP = 0x0000
-_GROUP_LENGTH = 0x0002_0000
 _REPEATING_GROUPS = frozenset({0x20, 0x28, *range(0x5000, 0x5100), *range(0x6000, 0x6100), *range(0x7F00, 0x8000)})
 """Groups with repeating elements (PS3.6): many chance tags are known there."""
-_META_ELEMENTS = 256
 _DEPTH = 64
 _REFILLS = 4096
 _LONGEST_UID = 64
@@ -135,46 +131,6 @@ def read_header(window: Window, position: int, layout: Layout) -> Header | None:
     if left < LONG_HEADER_BYTES:
         return None
     return Header(tag, code, _WORDS[big].unpack_from(raw, 8)[0], position + LONG_HEADER_BYTES)
-
-
-class FileMeta(NamedTuple):
-    """Where the File Meta Information ends, and by its own length (0 if that is not told); its Transfer Syntax UID."""
-
-    end: int
-    stated_end: int
-    transfer_syntax: Value
-
-
-def pass_file_meta(window: Window) -> FileMeta:
-    """Pass the File Meta Information (PS3.10 7.1).
-
-    Raises:
-        Doubt: There is no preamble and prefix, or group 0002 is not by the book.
-    """
-    data, kinds = window.data, vr_length_bytes()
-    at, stated_end, syntax = PREAMBLE_BYTES + len(PREFIX), 0, None
-    if data[PREAMBLE_BYTES:at] != PREFIX:
-        raise Doubt
-    for number in range(_META_ELEMENTS):
-        if at + LONG_HEADER_BYTES > len(data):
-            raise Doubt
-        group, element, vr, length = _HEADERS[False].unpack_from(data, at)
-        if group != _FILE_META_GROUP:
-            break
-        kind, value = kinds.get(vr), at + SHORT_HEADER_BYTES
-        if kind == LENGTH_BYTES_32:
-            (length,) = _WORDS[False].unpack_from(data, value)
-            value = at + LONG_HEADER_BYTES
-        tag, at = group << 16 | element, value + length
-        if kind is None or at > len(data) or (number and dictionary_vr(tag) is None):
-            raise Doubt
-        if tag == TRANSFER_SYNTAX_UID:
-            syntax = Value(0, vr[0] << 8 | vr[1], data[value:at], value)
-        elif tag == _GROUP_LENGTH and length == GROUP_LENGTH_BYTES:
-            stated_end = at + _WORDS[False].unpack_from(data, value)[0]
-    if syntax is None or syntax.vr == _SQ or group in (_FILE_META_GROUP, _COMMAND_GROUP):
-        raise Doubt
-    return FileMeta(at, stated_end, syntax)
 
 
 def declared_layout(transfer_syntax: bytes) -> Layout:
