@@ -1,14 +1,16 @@
 """The first blocks of files on disk, read into one buffer.
 
-Scope: reading without compiled code, and whether a file is what its listing says, before and after. The bytes mean
+Scope: reading without compiled code, and whether a file is what its listing says. The bytes mean
 nothing here.
 """
 
 import os
+import stat
 
 import numpy as np
 import numpy.typing as npt
 
+from dicom_pipeline.archive.neighbours import Neighbours
 from dicom_pipeline.dicom.scanner.files import FileBatch
 from dicom_pipeline.dicom.scanner.noted import Bytes
 from dicom_pipeline.dicom.source import BLOCK_SIZE
@@ -22,29 +24,27 @@ def read_blocks(files: FileBatch, buffer: Bytes, sizes: npt.NDArray[np.int64]) -
     """
     room, paths, ends = buffer.data, files.paths.tobytes(), files.ends.tolist()
     taken = np.zeros(len(files), np.bool_)
-    for file in range(len(files)):
-        begin = file * BLOCK_SIZE
-        path = paths[ends[file] : ends[file + 1]]
-        size = _read_block(files, file, path, room[begin : begin + BLOCK_SIZE])
-        if size is not None:
-            taken[file], sizes[file] = True, size
+    with Neighbours(files.store) as store:
+        for file in range(len(files)):
+            begin = file * BLOCK_SIZE
+            found = _read_block(store, paths[ends[file] : ends[file + 1]], room[begin : begin + BLOCK_SIZE])
+            if found is not None and files.is_as_listed(file, found):
+                taken[file], sizes[file] = True, found.st_size
     return taken
 
 
-def _read_block(files: FileBatch, file: int, path: bytes, block: memoryview) -> int | None:
-    """Read the first block of a file and return its size; None if it is not as listed, before or after."""
+def _read_block(store: Neighbours, path: bytes, block: memoryview) -> os.stat_result | None:
+    """Read the first block of a regular file and return what the file is then; None if it could not be read whole."""
     try:
-        handle = files.store.open_descriptor(path)
+        handle = store.open(path)
     except OSError:
         return None
     try:
+        # Nothing is read ahead: behind the header come pixels nobody asked for.
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-        before = os.fstat(handle)
-        read, after = os.preadv(handle, [block], 0), os.fstat(handle)
+        read, found = os.preadv(handle, [block], 0), os.fstat(handle)
     except OSError:
         return None
     finally:
         os.close(handle)
-    size = before.st_size
-    whole = read == min(BLOCK_SIZE, size) and size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
-    return size if whole and files.is_as_listed(file, after) else None
+    return found if read == min(BLOCK_SIZE, found.st_size) and stat.S_ISREG(found.st_mode) else None
