@@ -39,6 +39,8 @@ _REPEATING_GROUPS = frozenset({0x20, 0x28, *range(0x5000, 0x5100), *range(0x6000
 _DEPTH = 64
 _REFILLS = 4096
 _LONGEST_UID = 64
+_FIRST_PIXEL_TAG = 0x7FE0_0000
+_ANY_TAG = 1 << 32
 _UN = int.from_bytes(b"UN", "big")
 _SQ = int.from_bytes(b"SQ", "big")
 _UID_BYTES = frozenset(b"0123456789.")
@@ -180,6 +182,9 @@ def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[
     """
     values: list[Value] = []
     while position != window.size:
+        position, last = _skim(window, position, layout, last, values)
+        if position == window.size:
+            break
         header = read_header(window, position, layout)
         if header is None or header.tag <= last:
             raise Doubt
@@ -200,14 +205,22 @@ def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[
     return values
 
 
-def _skim(window: Window, position: int, layout: Layout, last: int) -> tuple[int, int]:
+def _skim(window: Window, position: int, layout: Layout, last: int, values: list[Value] | None) -> tuple[int, int]:
     """Pass plain elements as far as they ascend and lie in the window; return position and last tag behind them.
 
     Nothing but speed: whoever reads header by header passes them in the same way.
+
+    Args:
+        window: The window.
+        position: Where the first header stands.
+        layout: The layout.
+        last: The tag before.
+        values: Where wanted values of the top level are added, as far as the pixel data; None for what is nested.
     """
     data, start, end = window.data, window.start, len(window.data)
     big, implicit = layout is Layout.EXPLICIT_BIG, layout is Layout.IMPLICIT_LITTLE
     unpack, word, kinds = _HEADERS[big].unpack_from, _WORDS[big].unpack_from, vr_length_bytes()
+    limit = _ANY_TAG if values is None else _FIRST_PIXEL_TAG
     at = position - start
     while 0 <= at <= end - LONG_HEADER_BYTES:
         group, number, vr, length = unpack(data, at)
@@ -219,9 +232,12 @@ def _skim(window: Window, position: int, layout: Layout, last: int) -> tuple[int
             (length,) = word(data, value)
             value = at + LONG_HEADER_BYTES
         tag = group << 16 | number
-        if (kind is None) is not implicit or group == ITEM_GROUP or tag <= last or value + length > end:
+        if (kind is None) is not implicit or group == ITEM_GROUP or not last < tag < limit or value + length > end:
             break
         at, last = value + length, tag
+        if values is not None and tag in _SLOT_OF and vr != b"SQ":
+            code = 0 if implicit else vr[0] << 8 | vr[1]
+            values.append(Value(_SLOT_OF[tag], code, data[value:at], value + start))
     return at + start, last
 
 
@@ -250,7 +266,7 @@ def pass_nested(window: Window, position: int, layout: Layout) -> int:
             raise Doubt
         is_sequence, layout, last = frames[-1]
         if not is_sequence:
-            position, last = _skim(window, position, layout, last)
+            position, last = _skim(window, position, layout, last, None)
         group, number, length = _ITEMS[layout is Layout.EXPLICIT_BIG].unpack(window.read(position, SHORT_HEADER_BYTES))
         if group == ITEM_GROUP:
             position = _pass_delimiter(window, position, frames, group << 16 | number, length)
