@@ -13,16 +13,7 @@ import numpy as np
 from dicom_pipeline.dicom.element_header import ITEM_GROUP, LONG_HEADER_BYTES, UNDEFINED_LENGTH
 from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.scanner.grammar import Layout
-from dicom_pipeline.dicom.scanner.headers import (
-    Flags,
-    Headers,
-    Places,
-    is_wrong_group_length,
-    known,
-    look,
-    word_at,
-    words_of,
-)
+from dicom_pipeline.dicom.scanner.headers import Flags, Headers, Places, Words, is_wrong_group_length, known, look
 from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted
 from dicom_pipeline.dicom.scanner.straight import Doubt, declared_layout
 from dicom_pipeline.dicom.source import BLOCK_SIZE
@@ -63,16 +54,16 @@ def block_ends(noted: Noted, files: Places) -> Places:
 
 def find_beginnings(noted: Noted, files: Places) -> Beginnings:
     """Pass the File Meta Information of files, as far as it is by the book, and note their Transfer Syntax UIDs."""
-    words, ends = words_of(noted.buffer), block_ends(noted, files)
+    words, ends = Words(noted.buffer), block_ends(noted, files)
     at, stated, over = files * BLOCK_SIZE + PREAMBLE_BYTES, np.zeros_like(files), np.zeros(len(files), np.bool_)
     begun = np.flatnonzero(at + len(PREFIX) <= ends)
-    walking = begun[word_at(words, at[begun]) == int.from_bytes(PREFIX, "little")]
+    walking = begun[words.four[at[begun]] == int.from_bytes(PREFIX, "little")]
     at += len(PREFIX)
     for number in range(_META_ELEMENTS):
         walking = walking[at[walking] + LONG_HEADER_BYTES <= ends[walking]]
         if not len(walking):
             break
-        found = look(words, at[walking], implicit=False)
+        found = look(words, at[walking], np.zeros(len(walking), np.bool_))
         group, behind = found.tag >> 16, found.value + found.length
         over[walking[(group != _FILE_META_GROUP) & (group != _COMMAND_GROUP)]] = True
         passed = (group == _FILE_META_GROUP) & found.by_book & (behind <= ends[walking])
@@ -82,7 +73,7 @@ def find_beginnings(noted: Noted, files: Places) -> Beginnings:
         at[walking] = behind[passed]
         _note_syntax(noted, files[walking], found)
         tells = (found.tag == _GROUP_LENGTH) & ~is_wrong_group_length(found)
-        stated[walking[tells]] = at[walking[tells]] + word_at(words, found.value[tells])
+        stated[walking[tells]] = at[walking[tells]] + words.four[found.value[tells]]
     layout = np.array([-1 if layout is None else layout for layout in _layouts(noted, files)], np.int64)
     return Beginnings(files, at, stated, layout).which(over & (layout >= 0))
 
@@ -118,7 +109,7 @@ def surely_begin(noted: Noted, found: Beginnings) -> Flags:
 
     ``straight.begins`` says the same of these, and has the last word on the others.
     """
-    words, ends = words_of(noted.buffer), block_ends(noted, found.file)
+    words, ends = Words(noted.buffer), block_ends(noted, found.file)
     sure: Flags = (found.layout != Layout.EXPLICIT_BIG) & (found.at + LONG_HEADER_BYTES <= ends)
     which = np.flatnonzero(sure)
     implicit = found.layout[which] == Layout.IMPLICIT_LITTLE

@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_pipeline.dicom.dictionary import LENGTH_BYTES_32, dictionary_vr, vr_length_bytes
-from dicom_pipeline.dicom.element_header import GROUP_LENGTH_BYTES, SHORT_HEADER_BYTES, TAG_BYTES
+from dicom_pipeline.dicom.element_header import GROUP_LENGTH_BYTES, LONG_HEADER_BYTES, SHORT_HEADER_BYTES
 from dicom_pipeline.dicom.scanner.noted import Bytes
 
 Places: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-Words: TypeAlias = npt.NDArray[np.uint64]
-
-_WORD = 0xFFFF_FFFF
+Numbers: TypeAlias = npt.NDArray[np.uint32]
 
 
 class Headers(NamedTuple):
@@ -33,42 +31,39 @@ class Headers(NamedTuple):
     """
 
     tag: Places
-    second: Places
+    second: Numbers
     value: Places
     length: Places
     by_book: Flags
 
     def which(self, chosen: Flags | Places) -> "Headers":
         """Return some of them."""
-        tag, second, value, length = (column[chosen] for column in self[:4])
-        return Headers(tag, second, value, length, self.by_book[chosen])
+        tag, second, value, length, by_book = self
+        return Headers(tag[chosen], second[chosen], value[chosen], length[chosen], by_book[chosen])
 
     def vr(self) -> Places:
         """Return the VRs, as ``Noted.vrs`` has them, if the layout has them."""
-        return (self.second & 0xFF) << 8 | self.second >> 8 & 0xFF
+        letters = self.second.astype(np.int64)
+        return (letters & 0xFF) << 8 | letters >> 8 & 0xFF
 
 
-def words_of(buffer: Bytes) -> Words:
-    """Return any eight bytes of a buffer as a number, by the place of the first."""
-    return np.ndarray((max(0, len(buffer) - 7),), "<u8", buffer, strides=(1,))
+class Words:
+    """Any four or eight bytes of a buffer as numbers, by the place of the first."""
+
+    def __init__(self, buffer: Bytes) -> None:
+        self.four = np.ndarray((max(0, len(buffer) - 3),), "<u4", buffer, strides=(1,))
+        self.eight = np.ndarray((max(0, len(buffer) - 7),), "<u8", buffer, strides=(1,))
 
 
-def word_at(words: Words, at: Places) -> Places:
-    """Return the numbers in the four bytes at some places."""
-    return words[at].view(np.int64) & _WORD
-
-
-def look(words: Words, at: Places, implicit: Flags | bool) -> Headers:
+def look(words: Words, at: Places, implicit: Flags) -> Headers:
     """Return the headers at some places, each of which has twelve bytes."""
-    both = words[at].view(np.int64)
-    tag = (both & 0xFFFF) << 16 | both >> 16 & 0xFFFF
-    second = both >> 32 & _WORD
-    kind = _length_bytes_of_letters()[second & 0xFFFF]
-    is_long = kind == LENGTH_BYTES_32
-    value = at + SHORT_HEADER_BYTES + TAG_BYTES * is_long
-    length = np.where(implicit, second, second >> 16)
-    np.copyto(length, words[at + TAG_BYTES].view(np.int64) >> 32 & _WORD, where=is_long)
-    return Headers(tag, second, value, length, (kind == 0) == implicit)
+    both = words.eight[at]
+    first, second, letters = both.view("<u4")[::2], both.view("<u4")[1::2], both.view("<u2")[2::4]
+    size = _header_bytes_of_letters()[letters]
+    length = np.where(implicit, second, second >> 16).astype(np.int64)
+    np.copyto(length, words.four[at + SHORT_HEADER_BYTES], where=size == LONG_HEADER_BYTES)
+    value = at + np.where(implicit, SHORT_HEADER_BYTES, size)
+    return Headers((first << 16 | first >> 16).astype(np.int64), second, value, length, (size == 0) == implicit)
 
 
 def known(tags: Places) -> Flags:
@@ -84,9 +79,9 @@ def is_wrong_group_length(headers: Headers) -> Flags:
 
 
 @cache
-def _length_bytes_of_letters() -> npt.NDArray[np.uint8]:
-    """Return for any two bytes, as a little-endian number, how many bytes the length takes as a VR, 0 if none."""
-    kinds = np.zeros(1 << 16, np.uint8)
+def _header_bytes_of_letters() -> npt.NDArray[np.uint8]:
+    """Return for any two bytes, as a little-endian number, the bytes of a header of that VR, 0 if it is none."""
+    sizes = np.zeros(1 << 16, np.uint8)
     for (first, second), length in vr_length_bytes().items():
-        kinds[second << 8 | first] = length
-    return kinds
+        sizes[second << 8 | first] = LONG_HEADER_BYTES if length == LENGTH_BYTES_32 else SHORT_HEADER_BYTES
+    return sizes

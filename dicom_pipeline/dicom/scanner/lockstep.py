@@ -20,7 +20,7 @@ from dicom_pipeline.dicom.element_header import (
 from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS
 from dicom_pipeline.dicom.scanner.beginnings import Beginnings, block_ends
 from dicom_pipeline.dicom.scanner.grammar import Layout
-from dicom_pipeline.dicom.scanner.headers import Flags, Headers, Places, look, words_of
+from dicom_pipeline.dicom.scanner.headers import Flags, Headers, Places, Words, look
 from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted, Status
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
@@ -68,7 +68,7 @@ class _Lockstep:
     """Files on their way; all arrays but ``_outer`` and ``_frames`` have one entry for each file still walking."""
 
     def __init__(self, noted: Noted, begun: Beginnings) -> None:
-        self._noted, self._words = noted, words_of(noted.buffer)
+        self._noted, self._words = noted, Words(noted.buffer)
         files, count = begun.file, len(noted.status)
         state = np.zeros((7, len(files)), np.int64)
         state[0], state[1], state[2] = files, begun.at, block_ends(noted, files)
@@ -134,9 +134,12 @@ class _Lockstep:
         sequence = room & regular & (found.length == UNDEFINED_LENGTH)
         item &= room & (found.second == UNDEFINED_LENGTH)
         self._at[which[short]] = (behind + found.second)[short]
-        self._close(which[closes])
-        self._open_sequences(which[sequence], found.which(sequence))
-        self._open_items(which[item])
+        if closes.any():
+            self._close(which[closes])
+        if sequence.any():
+            self._open_sequences(which[sequence], found.which(sequence))
+        if item.any():
+            self._open_items(which[item])
         lost = ~(short | closes | sequence | item)
         if lost.any():
             self._finish(which[lost], self._meets_pixel_data(which[lost], found.which(lost)))
