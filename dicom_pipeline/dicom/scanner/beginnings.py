@@ -15,7 +15,8 @@ from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTA
 from dicom_pipeline.dicom.scanner.grammar import Layout
 from dicom_pipeline.dicom.scanner.headers import Flags, Headers, Places, Words, is_wrong_group_length, known, look
 from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted
-from dicom_pipeline.dicom.scanner.straight import Doubt, declared_layout
+from dicom_pipeline.dicom.scanner.straight import declared_layout
+from dicom_pipeline.dicom.scanner.window import Doubt
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
 _FILE_META_GROUP = 0x0002

@@ -20,14 +20,8 @@ from dicom_pipeline.dicom.scanner.headers import Places
 from dicom_pipeline.dicom.scanner.inflated import Inflated, inflate_data_set
 from dicom_pipeline.dicom.scanner.lockstep import Start, walk_together
 from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, Bytes, Noted, Status
-from dicom_pipeline.dicom.scanner.straight import (
-    Doubt,
-    Value,
-    Window,
-    begins,
-    may_begin,
-    walk,
-)
+from dicom_pipeline.dicom.scanner.straight import Value, begins, may_begin, walk
+from dicom_pipeline.dicom.scanner.window import Doubt, Window
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
 

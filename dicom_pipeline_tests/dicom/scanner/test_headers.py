@@ -8,7 +8,7 @@ from dicom_pipeline.dicom.dictionary import dictionary_vr
 from dicom_pipeline.dicom.element_header import ITEM_GROUP, LONG_HEADER_BYTES
 from dicom_pipeline.dicom.scanner.grammar import Layout
 from dicom_pipeline.dicom.scanner.headers import Words, known, look
-from dicom_pipeline.dicom.scanner.straight import Header, Window, read_header
+from dicom_pipeline.dicom.scanner.window import Header, Window, read_header
 from dicom_pipeline_tests.fuzz.generate import VRS
 
 

@@ -11,7 +11,8 @@ from dicom_pipeline.dicom.scanner.files import empty_noted
 from dicom_pipeline.dicom.scanner.grammar import Layout
 from dicom_pipeline.dicom.scanner.lockstep import Start, walk_together
 from dicom_pipeline.dicom.scanner.noted import Noted, Status
-from dicom_pipeline.dicom.scanner.straight import Window, begins
+from dicom_pipeline.dicom.scanner.straight import begins
+from dicom_pipeline.dicom.scanner.window import Window
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 from dicom_pipeline_tests.dicom.scanner.test_walk import END, START, in_layout
 from dicom_pipeline_tests.dicom.streams import (
