@@ -8,7 +8,6 @@ walked together (big endian, what lies behind the first block, deflated data set
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import BinaryIO
 
 import numpy as np
 
@@ -141,17 +140,20 @@ class _FarReader:
 
     def __init__(self, files: FileBatch, file: int) -> None:
         self._files, self._file = files, file
-        self._stream: BinaryIO | None = None
+        self._handle: int | None = None
 
     def fetch(self, position: int, count: int) -> bytes:
         """Return bytes of the file, fewer where it ends."""
-        if self._stream is None:
-            self._stream = self._files.store.open(self._files.path(self._file))
-        return os.pread(self._stream.fileno(), count, position)
+        if self._handle is None:
+            self._handle = self._files.store.open_descriptor(os.fsencode(self._files.path(self._file)))
+            os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_RANDOM)
+        return os.pread(self._handle, count, position)
 
     def close(self) -> bool:
         """Close the file; tell whether it is as listed still."""
-        if self._stream is None:
+        if self._handle is None:
             return True
-        with self._stream:
-            return self._files.is_as_listed(self._file, os.fstat(self._stream.fileno()))
+        try:
+            return self._files.is_as_listed(self._file, os.fstat(self._handle))
+        finally:
+            os.close(self._handle)
