@@ -5,7 +5,6 @@ nothing here.
 """
 
 import os
-import stat
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +33,10 @@ def read_blocks(files: FileBatch, buffer: Bytes, sizes: npt.NDArray[np.int64]) -
 
 
 def _read_block(store: Neighbours, path: bytes, block: memoryview) -> os.stat_result | None:
-    """Read the first block of a regular file and return what the file is then; None if it could not be read whole."""
+    """Read the first block of a file and return what the file is then; None if it could not be read whole.
+
+    Devices, pipes and directories have a size of 0 or cannot be read by place: nothing is ever taken of them.
+    """
     try:
         handle = store.open(path)
     except OSError:
@@ -47,4 +49,4 @@ def _read_block(store: Neighbours, path: bytes, block: memoryview) -> os.stat_re
         return None
     finally:
         os.close(handle)
-    return found if read == min(BLOCK_SIZE, found.st_size) and stat.S_ISREG(found.st_mode) else None
+    return found if read == min(BLOCK_SIZE, found.st_size) else None
