@@ -18,7 +18,8 @@ from dicom_pipeline.archive.tree import Tree, join, names_in, system_text
 from dicom_pipeline.errors import ArchiveError, ConfigurationError
 
 # Neither blocks on a pipe nor makes a terminal ours, and no child process inherits it.
-_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""How files of an archive are opened."""
 
 # Directories below the root may be named after patients. Only what can be nothing but a date may be told in a message.
 _DATE_PLACE = re.compile(
@@ -93,23 +94,42 @@ class LocalStore:
             OSError: As the operating system says; EACCES for a path that leads outside the archive, ENXIO for what is
                 not a regular file.
         """
+        return os.fdopen(self.open_descriptor(os.fsencode(path)), "rb", buffering=0)
+
+    def open_descriptor(self, path: bytes) -> int:
+        """Open a regular file as ``open`` does, and return the descriptor, which is the caller's to close.
+
+        Raises:
+            OSError: As ``open`` does.
+        """
+        return self._open_own(path, OPEN_FLAGS, stat.S_IFREG)
+
+    def open_directory(self, path: bytes) -> int:
+        """Open a directory, for ``dir_fd``, and return the descriptor, which is the caller's to close.
+
+        Raises:
+            OSError: As the operating system says; EACCES for a path that leads outside the archive.
+        """
+        return self._open_own(path, OPEN_FLAGS | os.O_DIRECTORY, stat.S_IFDIR)
+
+    def _open_own(self, path: bytes, flags: int, kind: int) -> int:
         descriptor = -1
         try:
-            if "\0" in path:
+            if b"\0" in path:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            full = self._tree.prefix + os.fsencode(path)
-            descriptor = os.open(full, _OPEN_FLAGS)
-            self._refuse_all_but_own_files(descriptor, full)
-            return os.fdopen(descriptor, "rb", buffering=0)
+            full = self._tree.prefix + path
+            descriptor = os.open(full, flags)
+            self._refuse_all_but_own(descriptor, full, kind)
+            return descriptor
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)
             # Python's own error names the file.
             raise OSError(error.errno, error.strerror) from None
 
-    def _refuse_all_but_own_files(self, descriptor: int, full: bytes) -> None:
+    def _refuse_all_but_own(self, descriptor: int, full: bytes, kind: int) -> None:
         # Asked of the open file, not of the name: nobody can exchange a link in between.
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if stat.S_IFMT(os.fstat(descriptor).st_mode) != kind:
             raise OSError(errno.ENXIO, "not a regular file")
         if not self._tree.inside(_real_path(descriptor, full)):
             raise OSError(errno.EACCES, "outside the archive")

@@ -1,37 +1,43 @@
-"""One walk over the first blocks of many files at once: every step passes one element of each of them.
+"""One walk over the first blocks of many files at once: every step passes one header of each of them.
 
-Scope: plain elements of the top level in little endian (PS3.5 7.1), by NumPy. A file leaves when its walk is over; what
-is nested in a value of undefined length is passed by ``straight.py``, which also takes over where the block ends.
+Scope: elements of the top level and what is nested in them, in little endian (PS3.5 7.1, 7.5), by NumPy. A file leaves
+when its walk is over, or to go on by itself: where the block ends, and wherever the way is not straight.
 """
 
-from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from dicom_pipeline.dicom.dictionary import LENGTH_BYTES_32, vr_length_bytes
 from dicom_pipeline.dicom.element_header import (
+    ITEM,
+    ITEM_DELIMITER,
     ITEM_GROUP,
     LONG_HEADER_BYTES,
+    SEQUENCE_DELIMITER,
     SHORT_HEADER_BYTES,
-    TAG_BYTES,
     UNDEFINED_LENGTH,
 )
 from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS
+from dicom_pipeline.dicom.scanner.beginnings import Beginnings, block_ends
 from dicom_pipeline.dicom.scanner.grammar import Layout
-from dicom_pipeline.dicom.scanner.noted import SLOTS, Noted, Status
-from dicom_pipeline.dicom.scanner.straight import Doubt, Window, inner_layout, pass_nested
+from dicom_pipeline.dicom.scanner.headers import Flags, Headers, Places, Words, look
+from dicom_pipeline.dicom.scanner.noted import ABSENT, SLOTS, Noted, Status
 from dicom_pipeline.dicom.source import BLOCK_SIZE
-
-_Places: TypeAlias = npt.NDArray[np.int64]
-_Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _FEW = 8
 """Files for which a step together costs more than each of them alone."""
 
+_LEVELS = 16
+"""Sequences and items open at once; what is nested deeper is passed alone."""
+
 _SQ = int.from_bytes(b"SQ", "big")
-_FIRST_PIXEL_TAG = 0x7FE0_0000
+_UN = int.from_bytes(b"UN", "big")
+_PIXEL_DATA = np.array(sorted(PIXEL_DATA_TAGS), np.int64)
+_WANTED = np.array([-1, *SLOTS[1:], 1 << 32], np.int64)
+"""The wanted tags by slot; the first is one of the File Meta Information, and behind the last is room for any other."""
+
+# Tags below which an element is passed: before the pixel data; in an item any; between items none.
+_TOP_LEVEL, _IN_ITEM, _IN_SEQUENCE = 0x7FE0_0000, ITEM_GROUP << 16, 0
 
 
 class Start(NamedTuple):
@@ -43,160 +49,145 @@ class Start(NamedTuple):
     last: int
 
 
-def walk_together(noted: Noted, starts: list[Start]) -> list[Start]:
+def walk_together(noted: Noted, begun: Beginnings) -> list[Start]:
     """Walk over files whose first blocks lie one behind the other in the buffer, and note their wanted values.
 
     Returns:
         Where the files stand that have to go on alone; all others are PLAIN or ODD.
     """
-    alone = [start for start in starts if start.layout is Layout.EXPLICIT_BIG]
-    for layout in (Layout.EXPLICIT_LITTLE, Layout.IMPLICIT_LITTLE):
-        alone += _Lockstep(noted, layout, [start for start in starts if start.layout is layout]).run()
-    return alone
-
-
-class _Step(NamedTuple):
-    """The headers at which the files still walking stand; arrays with one entry a file.
-
-    Attributes:
-        tag: The tag.
-        vr: The VR as ``Noted.vrs`` has it.
-        value: Where in the buffer the value begins.
-        length: Length of the value.
-        by_book: Whether it is an element header at all (PS3.5 7.1.2), above the tag before.
-        plain: Whether moreover its value lies in the block and it comes before any pixel data.
-    """
-
-    tag: _Places
-    vr: _Places
-    value: _Places
-    length: _Places
-    by_book: _Flags
-    plain: _Flags
+    big = begun.layout == Layout.EXPLICIT_BIG
+    alone = begun.which(big)
+    starts = [
+        Start(file, at - file * BLOCK_SIZE, Layout.EXPLICIT_BIG, -1)
+        for file, at in zip(alone.file.tolist(), alone.at.tolist(), strict=True)
+    ]
+    return starts + _Lockstep(noted, begun.which(~big)).run()
 
 
 class _Lockstep:
-    """Files of one layout on their way; all arrays have one entry for each file still walking."""
+    """Files on their way; all arrays but ``_outer`` and ``_frames`` have one entry for each file still walking."""
 
-    def __init__(self, noted: Noted, layout: Layout, starts: list[Start]) -> None:
-        self._noted = noted
-        self._layout = layout
-        # Overlapping words: any four bytes of the buffer, by the place of the first.
-        self._words = np.ndarray((max(0, len(noted.buffer) - 3),), "<u4", noted.buffer, strides=(1,))
-        self._file = np.array([start.file for start in starts], np.int64)
-        self._at = self._file * BLOCK_SIZE + np.array([start.position for start in starts], np.int64)
-        self._last = np.array([start.last for start in starts], np.int64)
-        self._end = self._file * BLOCK_SIZE + np.minimum(noted.sizes[self._file], BLOCK_SIZE)
-        self._passed: list[_Notes] = []
+    def __init__(self, noted: Noted, begun: Beginnings) -> None:
+        self._noted, self._words = noted, Words(noted.buffer)
+        files, count = begun.file, len(noted.status)
+        state = np.zeros((7, len(files)), np.int64)
+        state[0], state[1], state[2] = files, begun.at, block_ends(noted, files)
+        state[3], state[4], state[5] = -1, _TOP_LEVEL, begun.layout == Layout.IMPLICIT_LITTLE
+        self._set(state)
+        # By level and file: the last tag, the limit and the layout to return to when what is open there is closed.
+        self._frames = np.zeros((3, _LEVELS, count), np.int64)
+        # By file: where the element of the top level stands that is being passed, and the tag before.
+        self._outer = np.zeros((2, count), np.int64)
         self._alone: list[Start] = []
+
+    def _set(self, state: Places) -> None:
+        self._state = state
+        self._file, self._at, self._end, self._last, self._limit, self._implicit, self._level = state
 
     def run(self) -> list[Start]:
         """Walk until few are left; return where those stand that have to go on alone."""
         while len(self._file) > _FEW:
-            self._leave(self._at + LONG_HEADER_BYTES > self._end)
-            self._pass(self._look())
-        self._leave(np.ones(len(self._file), np.bool_))
-        self._note()
+            self._stop_at_block_ends()
+            self._step()
+        self._go_alone(np.arange(len(self._file)))
         return self._alone
 
-    def _look(self) -> _Step:
-        first, second = self._words[self._at], self._words[self._at + TAG_BYTES]
-        tag = ((first & 0xFFFF) << 16 | first >> 16).astype(np.int64)
-        kind = _length_bytes_of_letters()[second & 0xFFFF]
-        vr, value, length = np.zeros(len(tag), np.int64), self._at + SHORT_HEADER_BYTES, second.astype(np.int64)
-        by_book = kind == 0
-        if self._layout is Layout.EXPLICIT_LITTLE:
-            is_long = kind == LENGTH_BYTES_32
-            length = np.where(is_long, self._words[self._at + SHORT_HEADER_BYTES], second >> 16).astype(np.int64)
-            value = np.where(is_long, self._at + LONG_HEADER_BYTES, value)
-            vr = ((second & 0xFF) << 8 | second >> 8 & 0xFF).astype(np.int64)
-            by_book = kind != 0
-        by_book = by_book & (tag > self._last) & (tag >> 16 != ITEM_GROUP)
-        plain = by_book & (tag < _FIRST_PIXEL_TAG) & (value + length <= self._end)
-        return _Step(tag, vr, value, length, by_book, plain)
+    def _stop_at_block_ends(self) -> None:
+        """Let those go who have no whole header before them."""
+        stops = np.flatnonzero(self._at + LONG_HEADER_BYTES > self._end)
+        if len(stops):
+            file_end = self._file[stops] * BLOCK_SIZE + self._noted.sizes[self._file[stops]]
+            self._finish(stops, (self._at[stops] == file_end) & (self._level[stops] == 0))
 
-    def _pass(self, step: _Step) -> None:
-        """Move all files behind the element they stand at; those that cannot move together are looked at alone."""
-        plain = step.plain
-        self._passed.append(
-            _Notes(self._file[plain], step.tag[plain], step.vr[plain], step.value[plain], step.length[plain])
-        )
-        self._at = np.where(plain, step.value + step.length, self._at)
-        self._last = np.where(plain, step.tag, self._last)
-        stays = plain.copy()
-        for index in np.flatnonzero(~plain).tolist():
-            stays[index] = self._passes_alone(index, step)
-        if not stays.all():
-            self._keep(stays)
+    def _step(self) -> None:
+        """Pass one header of each file."""
+        found = look(self._words, self._at, self._implicit != 0)
+        behind = found.value + found.length
+        regular = found.by_book & (found.tag > self._last) & (found.tag < self._limit)
+        plain = regular & (behind <= self._end)
+        self._note(found, plain & (self._level == 0))
+        np.copyto(self._at, behind, where=plain)
+        np.copyto(self._last, found.tag, where=plain)
+        special = np.flatnonzero(~plain)
+        if len(special):
+            self._pass_special(special, found.which(special), regular[special])
 
-    def _passes_alone(self, index: int, step: _Step) -> bool:
-        """Pass what is no plain element; tell whether the file goes on with the others."""
-        file, tag = int(self._file[index]), int(step.tag[index])
-        if not step.by_book[index]:
-            return False
-        if tag in PIXEL_DATA_TAGS:
-            self._noted.status[file] = Status.PLAIN
-            return False
-        if step.length[index] == UNDEFINED_LENGTH:
-            try:
-                end = self._end_of_nested(file, int(step.value[index]), int(step.vr[index]))
-            except Doubt:
-                pass  # Perhaps only because it goes on behind the block.
-            else:
-                self._at[index], self._last[index] = end, tag
-                return True
-        self._alone.append(self._start(index))
-        return False
-
-    def _end_of_nested(self, file: int, value: int, vr: int) -> int:
-        begin, size = file * BLOCK_SIZE, int(self._noted.sizes[file])
-        block = self._noted.buffer[begin : begin + min(size, BLOCK_SIZE)].tobytes()
-        window = Window(block, size, whole=True, fetch=None)
-        return begin + pass_nested(window, value - begin, inner_layout(vr, self._layout))
-
-    def _leave(self, leaving: _Flags) -> None:
-        """Have files go on alone."""
-        if leaving.any():
-            self._alone += [self._start(index) for index in np.flatnonzero(leaving).tolist()]
-            self._keep(~leaving)
-
-    def _start(self, index: int) -> Start:
-        file = int(self._file[index])
-        return Start(file, int(self._at[index]) - file * BLOCK_SIZE, self._layout, int(self._last[index]))
-
-    def _keep(self, stays: _Flags) -> None:
-        self._file, self._at = self._file[stays], self._at[stays]
-        self._last, self._end = self._last[stays], self._end[stays]
-
-    def _note(self) -> None:
-        """Note the wanted ones of all elements that were passed; tags ascend, so none stands twice."""
-        if not self._passed:
+    def _note(self, found: Headers, passed: Flags) -> None:
+        """Note the wanted ones of some elements; tags ascend, so none stands twice."""
+        slot = np.searchsorted(_WANTED, found.tag)
+        hit = np.flatnonzero(passed & (_WANTED[slot] == found.tag))
+        if not len(hit):
             return
-        passed = _Notes(*(np.concatenate(columns) for columns in zip(*self._passed, strict=True)))
-        wanted = np.array(SLOTS, np.int64)
-        slot = np.searchsorted(wanted, passed.tag)
-        slot[slot == len(wanted)] = 0
-        hit = (wanted[slot] == passed.tag) & (slot > 0) & (passed.vr != _SQ)
-        place = (slot[hit], passed.file[hit])
-        self._noted.offsets[place] = passed.value[hit]
-        self._noted.lengths[place] = passed.length[hit]
-        self._noted.vrs[place] = passed.vr[hit]
+        place, wanted = (slot[hit], self._file[hit]), found.which(hit)
+        vr = np.where(self._implicit[hit], 0, wanted.vr())
+        self._noted.offsets[place], self._noted.vrs[place] = wanted.value, vr
+        self._noted.lengths[place] = np.where(vr == _SQ, ABSENT, wanted.length)
 
+    def _pass_special(self, which: Places, found: Headers, regular: Flags) -> None:
+        """Open, close or pass what is nested (PS3.5 7.5); let all others go."""
+        behind, limit = self._at[which] + SHORT_HEADER_BYTES, self._limit[which]
+        item = (limit == _IN_SEQUENCE) & (found.tag == ITEM)
+        short = item & (behind + found.second <= self._end[which])
+        closes = (limit == _IN_SEQUENCE) & (found.tag == SEQUENCE_DELIMITER)
+        closes |= (limit == _IN_ITEM) & (found.tag == ITEM_DELIMITER)
+        room = self._level[which] < _LEVELS
+        sequence = room & regular & (found.length == UNDEFINED_LENGTH)
+        item &= room & (found.second == UNDEFINED_LENGTH)
+        self._at[which[short]] = (behind + found.second)[short]
+        if closes.any():
+            self._close(which[closes])
+        if sequence.any():
+            self._open_sequences(which[sequence], found.which(sequence))
+        if item.any():
+            self._open_items(which[item])
+        lost = ~(short | closes | sequence | item)
+        if lost.any():
+            self._finish(which[lost], self._meets_pixel_data(which[lost], found.which(lost)))
 
-class _Notes(NamedTuple):
-    """Elements that were passed, one an entry."""
+    def _open_sequences(self, which: Places, found: Headers) -> None:
+        """Go into values of undefined length, in which UN holds Implicit VR Little Endian (PS3.5 6.2.2)."""
+        outer = self._level[which] == 0
+        self._outer[:, self._file[which[outer]]] = self._at[which[outer]], self._last[which[outer]]
+        self._last[which] = found.tag
+        self._open(which, _IN_SEQUENCE)
+        self._at[which] = found.value
+        self._implicit[which] |= found.vr() == _UN
 
-    file: _Places
-    tag: _Places
-    vr: _Places
-    value: _Places
-    length: _Places
+    def _open_items(self, which: Places) -> None:
+        self._open(which, _IN_ITEM)
+        self._at[which] += SHORT_HEADER_BYTES
+        self._last[which] = -1
 
+    def _open(self, which: Places, limit: int) -> None:
+        frame = (slice(None), self._level[which], self._file[which])
+        self._frames[frame] = self._last[which], self._limit[which], self._implicit[which]
+        self._level[which] += 1
+        self._limit[which] = limit
 
-@cache
-def _length_bytes_of_letters() -> npt.NDArray[np.uint8]:
-    """Return for any two bytes, as a little-endian number, how many bytes the length takes as a VR, 0 if none."""
-    kinds = np.zeros(1 << 16, np.uint8)
-    for (first, second), length in vr_length_bytes().items():
-        kinds[second << 8 | first] = length
-    return kinds
+    def _close(self, which: Places) -> None:
+        self._level[which] -= 1
+        self._at[which] += SHORT_HEADER_BYTES
+        frame = (slice(None), self._level[which], self._file[which])
+        self._last[which], self._limit[which], self._implicit[which] = self._frames[frame]
+
+    def _meets_pixel_data(self, which: Places, found: Headers) -> Flags:
+        ascends = found.by_book & (found.tag > self._last[which])
+        meets: Flags = ascends & np.isin(found.tag, _PIXEL_DATA) & (self._level[which] == 0)
+        return meets
+
+    def _finish(self, which: Places, is_plain: Flags) -> None:
+        """Take those off whose walk is over, as PLAIN, and those who go on alone."""
+        self._noted.status[self._file[which[is_plain]]] = Status.PLAIN
+        self._go_alone(which[~is_plain])
+        stays = np.ones(len(self._file), np.bool_)
+        stays[which] = False
+        self._set(self._state.take(np.flatnonzero(stays), axis=1))
+
+    def _go_alone(self, which: Places) -> None:
+        """Remember where files stand at the top level: before the element in which they are."""
+        for index in which.tolist():
+            file, at, last, layout = (int(row[index]) for row in (self._file, self._at, self._last, self._implicit))
+            if self._level[index]:
+                at, last = self._outer[:, file].tolist()
+                layout = int(self._frames[2, 0, file])
+            self._alone.append(Start(file, at - file * BLOCK_SIZE, Layout(layout), last))

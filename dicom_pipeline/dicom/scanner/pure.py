@@ -8,25 +8,19 @@ walked together (big endian, what lies behind the first block, deflated data set
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import BinaryIO
 
 import numpy as np
 
+from dicom_pipeline.dicom.scanner.beginnings import Beginnings, find_beginnings, surely_begin
+from dicom_pipeline.dicom.scanner.blocks import read_blocks
 from dicom_pipeline.dicom.scanner.files import VALUE_BYTES, FileBatch, empty_noted
 from dicom_pipeline.dicom.scanner.grammar import Layout
+from dicom_pipeline.dicom.scanner.headers import Places
 from dicom_pipeline.dicom.scanner.inflated import Inflated, inflate_data_set
 from dicom_pipeline.dicom.scanner.lockstep import Start, walk_together
 from dicom_pipeline.dicom.scanner.noted import DATA_SET_SLOT, Bytes, Noted, Status
-from dicom_pipeline.dicom.scanner.straight import (
-    Doubt,
-    Value,
-    Window,
-    begins,
-    declared_layout,
-    may_begin,
-    pass_file_meta,
-    walk,
-)
+from dicom_pipeline.dicom.scanner.straight import Value, begins, may_begin, walk
+from dicom_pipeline.dicom.scanner.window import Doubt, Window
 from dicom_pipeline.dicom.source import BLOCK_SIZE
 
 
@@ -36,11 +30,8 @@ class PureScanner:
     def scan(self, files: FileBatch) -> Noted:
         """See ``Scanner``."""
         batch = _Batch(len(files))
-        for file in range(len(files)):
-            size = _read_block(files, file, batch.block(file))
-            if size is not None:
-                batch.begin(file, size)
-        for start in batch.left_by_lockstep():
+        taken = read_blocks(files, batch.noted.buffer, batch.noted.sizes)
+        for start in batch.left_by_lockstep(np.flatnonzero(taken)):
             far = _FarReader(files, start.file)
             try:
                 batch.walk_alone(start, far.fetch)
@@ -60,8 +51,8 @@ class PureScanner:
         for file, data in enumerate(files):
             block = np.frombuffer(data[:BLOCK_SIZE], np.uint8)
             batch.block(file)[: len(block)] = block
-            batch.begin(file, len(data))
-        for start in batch.left_by_lockstep():
+            batch.noted.sizes[file] = len(data)
+        for start in batch.left_by_lockstep(np.arange(len(files))):
             batch.walk_alone(start, partial(_part, files[start.file]))
         return batch.noted
 
@@ -72,32 +63,30 @@ class _Batch:
     def __init__(self, files: int) -> None:
         self.noted = empty_noted(files, np.empty(files * (BLOCK_SIZE + VALUE_BYTES), np.uint8))
         self._used = files * BLOCK_SIZE
-        self._starts: list[Start] = []
 
     def block(self, file: int) -> Bytes:
         """Return the room for a file's first block."""
         return self.noted.buffer[file * BLOCK_SIZE : (file + 1) * BLOCK_SIZE]
 
-    def begin(self, file: int, size: int) -> None:
-        """Pass the File Meta Information of a file of ``size`` bytes whose first block is there."""
-        self.noted.sizes[file] = size
-        window = self._window(file, None)
-        try:
-            meta = pass_file_meta(window)
-            layout = declared_layout(meta.transfer_syntax.data)
-            self._note(file, meta.transfer_syntax)
-            if layout is not Layout.DEFLATED:
-                if begins(window, meta.end, layout):
-                    self._starts.append(Start(file, meta.end, layout, -1))
-            elif meta.stated_end <= meta.end and not may_begin(window, meta.end):
-                self.noted.status[file] = Status.DEFLATED
-                self.noted.offsets[DATA_SET_SLOT, file] = meta.end
-        except Doubt:
-            pass
+    def left_by_lockstep(self, files: Places) -> list[Start]:
+        """Walk together over files whose first blocks are there; return where those stand that have to go on alone."""
+        found = find_beginnings(self.noted, files)
+        deflated = found.layout == Layout.DEFLATED
+        self._mark_deflated(found.which(deflated))
+        found = found.which(~deflated)
+        begin = surely_begin(self.noted, found)
+        for index in np.flatnonzero(~begin).tolist():
+            file, layout = int(found.file[index]), Layout(int(found.layout[index]))
+            begin[index] = _begins(self._window(file, None), int(found.at[index]) - file * BLOCK_SIZE, layout)
+        return walk_together(self.noted, found.which(begin))
 
-    def left_by_lockstep(self) -> list[Start]:
-        """Walk over all files together; return where those stand that have to go on alone."""
-        return walk_together(self.noted, self._starts)
+    def _mark_deflated(self, found: Beginnings) -> None:
+        """Mark those whose data set is deflated indeed, as far as can be told."""
+        for file, at, stated in zip(found.file.tolist(), found.at.tolist(), found.stated.tolist(), strict=True):
+            position = at - file * BLOCK_SIZE
+            if stated <= at and not may_begin(self._window(file, None), position):
+                self.noted.status[file] = Status.DEFLATED
+                self.noted.offsets[DATA_SET_SLOT, file] = position
 
     def walk_alone(self, start: Start, fetch: Callable[[int, int], bytes]) -> None:
         """Walk on by itself over a file whose other blocks ``fetch`` gives."""
@@ -106,11 +95,8 @@ class _Batch:
     def walk_inflated(self, file: int, inflated: Inflated) -> None:
         """Walk over an inflated data set, or its beginning."""
         window = Window(inflated.data, len(inflated.data), whole=inflated.whole, fetch=None)
-        try:
-            if begins(window, 0, Layout.EXPLICIT_LITTLE):
-                self._walk(file, window, Start(file, 0, Layout.EXPLICIT_LITTLE, -1))
-        except Doubt:
-            pass
+        if _begins(window, 0, Layout.EXPLICIT_LITTLE):
+            self._walk(file, window, Start(file, 0, Layout.EXPLICIT_LITTLE, -1))
 
     def _walk(self, file: int, window: Window, start: Start) -> None:
         try:
@@ -142,20 +128,11 @@ def _part(data: bytes, position: int, count: int) -> bytes:
     return data[position : position + count]
 
 
-def _read_block(files: FileBatch, file: int, block: Bytes) -> int | None:
-    """Read the first block of a file and return its size; None if it is not as listed, before or after."""
+def _begins(window: Window, position: int, layout: Layout) -> bool:
     try:
-        with files.store.open(files.path(file)) as stream:
-            handle = stream.fileno()
-            before = os.fstat(handle)
-            if not files.is_as_listed(file, before):
-                return None
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-            read, after = os.preadv(handle, [block.data], 0), os.fstat(handle)
-    except OSError:
-        return None
-    whole = read == min(BLOCK_SIZE, before.st_size) == min(BLOCK_SIZE, after.st_size)
-    return before.st_size if whole and files.is_as_listed(file, after) else None
+        return begins(window, position, layout)
+    except Doubt:
+        return False
 
 
 class _FarReader:
@@ -163,17 +140,20 @@ class _FarReader:
 
     def __init__(self, files: FileBatch, file: int) -> None:
         self._files, self._file = files, file
-        self._stream: BinaryIO | None = None
+        self._handle: int | None = None
 
     def fetch(self, position: int, count: int) -> bytes:
         """Return bytes of the file, fewer where it ends."""
-        if self._stream is None:
-            self._stream = self._files.store.open(self._files.path(self._file))
-        return os.pread(self._stream.fileno(), count, position)
+        if self._handle is None:
+            self._handle = self._files.store.open_descriptor(os.fsencode(self._files.path(self._file)))
+            os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_RANDOM)
+        return os.pread(self._handle, count, position)
 
     def close(self) -> bool:
         """Close the file; tell whether it is as listed still."""
-        if self._stream is None:
+        if self._handle is None:
             return True
-        with self._stream:
-            return self._files.is_as_listed(self._file, os.fstat(self._stream.fileno()))
+        try:
+            return self._files.is_as_listed(self._file, os.fstat(self._handle))
+        finally:
+            os.close(self._handle)

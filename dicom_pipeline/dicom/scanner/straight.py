@@ -5,12 +5,10 @@ in ``Doubt``: there ``walker.py`` would have to think. ``pure.py`` takes it for 
 once.
 """
 
-from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
 from dicom_pipeline.dicom.dictionary import (
-    LENGTH_BYTES_16,
     LENGTH_BYTES_32,
     dictionary_vr,
     is_group_length,
@@ -28,32 +26,23 @@ from dicom_pipeline.dicom.element_header import (
     TAG_BYTES,
     UNDEFINED_LENGTH,
 )
-from dicom_pipeline.dicom.encoding import PREAMBLE_BYTES, PREFIX, TRANSFER_SYNTAX_UID
+from dicom_pipeline.dicom.encoding import TRANSFER_SYNTAX_UID
 from dicom_pipeline.dicom.forks import PIXEL_DATA_TAGS
 from dicom_pipeline.dicom.scanner.grammar import Layout, grammar
 from dicom_pipeline.dicom.scanner.noted import SLOTS
-from dicom_pipeline.dicom.source import BLOCK_SIZE
+from dicom_pipeline.dicom.scanner.window import HEADERS, WORDS, Doubt, Header, Window, read_header
 
-_FILE_META_GROUP = 0x0002
-_COMMAND_GROUP = 0x0000
-_GROUP_LENGTH = 0x0002_0000
 _REPEATING_GROUPS = frozenset({0x20, 0x28, *range(0x5000, 0x5100), *range(0x6000, 0x6100), *range(0x7F00, 0x8000)})
 """Groups with repeating elements (PS3.6): many chance tags are known there."""
-_META_ELEMENTS = 256
 _DEPTH = 64
-_REFILLS = 4096
 _LONGEST_UID = 64
+_FIRST_PIXEL_TAG = 0x7FE0_0000
+_ANY_TAG = 1 << 32
 _UN = int.from_bytes(b"UN", "big")
 _SQ = int.from_bytes(b"SQ", "big")
 _UID_BYTES = frozenset(b"0123456789.")
 _SLOT_OF = {tag: slot for slot, tag in enumerate(SLOTS) if tag != TRANSFER_SYNTAX_UID}
-_HEADERS = {False: Struct("<HH2sH"), True: Struct(">HH2sH")}
 _ITEMS = {False: Struct("<HHL"), True: Struct(">HHL")}
-_WORDS = {False: Struct("<L"), True: Struct(">L")}
-
-
-class Doubt(Exception):
-    """The file is not ordinary here, or its bytes cannot be had: it is for the careful reader to say what it is."""
 
 
 class Value(NamedTuple):
@@ -63,118 +52,6 @@ class Value(NamedTuple):
     vr: int
     data: bytes
     offset: int
-
-
-class Header(NamedTuple):
-    """An element header by the book (PS3.5 7.1); ``vr`` is 0 where the stream has none, ``value`` where it begins."""
-
-    tag: int
-    vr: int
-    length: int
-    value: int
-
-
-class Window:
-    """Some bytes of a file, and the way to others of it.
-
-    Args:
-        data: Its first bytes.
-        size: Its length, or that of ``data`` if no more can be had.
-        whole: Whether it ends there.
-        fetch: Returns so many bytes from an offset; None if there is nothing but ``data``.
-
-    Attributes:
-        data: The bytes in the window now.
-        start: Where in the file they begin.
-    """
-
-    def __init__(self, data: bytes, size: int, *, whole: bool, fetch: Callable[[int, int], bytes] | None) -> None:
-        self.size, self.whole = size, whole
-        self.data, self.start = data, 0
-        self._fetch, self._refills = fetch, 0
-
-    def read(self, position: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes; raises ``Doubt`` if they cannot be had."""
-        at = position - self.start
-        if at < 0 or at + count > len(self.data):
-            if position + count > self.size:
-                raise Doubt
-            at = self._move(position, count)
-        return self.data[at : at + count]
-
-    def _move(self, position: int, count: int) -> int:
-        if self._fetch is None or count > BLOCK_SIZE or position + count > self.size or self._refills >= _REFILLS:
-            raise Doubt
-        self._refills += 1
-        wanted = min(BLOCK_SIZE, self.size - position)
-        self.data, self.start = self._fetch(position, wanted), position
-        if len(self.data) != wanted:
-            raise Doubt
-        return 0
-
-
-def read_header(window: Window, position: int, layout: Layout) -> Header | None:
-    """Return the element header at a position; None if what is there is none, an item or a delimiter."""
-    left = window.size - position
-    if left < SHORT_HEADER_BYTES:
-        return None
-    raw = window.read(position, LONG_HEADER_BYTES if left > LONG_HEADER_BYTES else left)
-    big = layout is Layout.EXPLICIT_BIG
-    group, number, vr, short = _HEADERS[big].unpack_from(raw)
-    if group == ITEM_GROUP:
-        return None
-    kind = vr_length_bytes().get(vr, 0)
-    if (kind == 0) is not (layout is Layout.IMPLICIT_LITTLE):
-        return None
-    tag = group << 16 | number
-    if kind == 0:
-        return Header(tag, 0, _WORDS[False].unpack_from(raw, 4)[0], position + SHORT_HEADER_BYTES)
-    code = vr[0] << 8 | vr[1]
-    if kind == LENGTH_BYTES_16:
-        return Header(tag, code, short, position + SHORT_HEADER_BYTES)
-    if left < LONG_HEADER_BYTES:
-        return None
-    return Header(tag, code, _WORDS[big].unpack_from(raw, 8)[0], position + LONG_HEADER_BYTES)
-
-
-class FileMeta(NamedTuple):
-    """Where the File Meta Information ends, and by its own length (0 if that is not told); its Transfer Syntax UID."""
-
-    end: int
-    stated_end: int
-    transfer_syntax: Value
-
-
-def pass_file_meta(window: Window) -> FileMeta:
-    """Pass the File Meta Information (PS3.10 7.1).
-
-    Raises:
-        Doubt: There is no preamble and prefix, or group 0002 is not by the book.
-    """
-    data, kinds = window.data, vr_length_bytes()
-    at, stated_end, syntax = PREAMBLE_BYTES + len(PREFIX), 0, None
-    if data[PREAMBLE_BYTES:at] != PREFIX:
-        raise Doubt
-    for number in range(_META_ELEMENTS):
-        if at + LONG_HEADER_BYTES > len(data):
-            raise Doubt
-        group, element, vr, length = _HEADERS[False].unpack_from(data, at)
-        if group != _FILE_META_GROUP:
-            break
-        kind, value = kinds.get(vr), at + SHORT_HEADER_BYTES
-        if kind == LENGTH_BYTES_32:
-            (length,) = _WORDS[False].unpack_from(data, value)
-            value = at + LONG_HEADER_BYTES
-        tag, at = group << 16 | element, value + length
-        if kind is None or at > len(data) or (number and dictionary_vr(tag) is None):
-            raise Doubt
-        if tag == TRANSFER_SYNTAX_UID:
-            syntax = Value(0, vr[0] << 8 | vr[1], data[value:at], value)
-        elif tag == _GROUP_LENGTH and length == GROUP_LENGTH_BYTES:
-            stated_end = at + _WORDS[False].unpack_from(data, value)[0]
-    if syntax is None or syntax.vr == _SQ or group in (_FILE_META_GROUP, _COMMAND_GROUP):
-        raise Doubt
-    return FileMeta(at, stated_end, syntax)
 
 
 def declared_layout(transfer_syntax: bytes) -> Layout:
@@ -209,7 +86,7 @@ def may_begin(window: Window, position: int) -> bool:
         return True
     raw = window.read(position, SHORT_HEADER_BYTES)
     for big in (False, True):
-        group, number, _, _ = _HEADERS[big].unpack_from(raw)
+        group, number, _, _ = HEADERS[big].unpack_from(raw)
         tag = group << 16 | number
         if is_group_length(tag) or is_private_creator(tag) or group in _REPEATING_GROUPS or dictionary_vr(tag):
             return True
@@ -224,6 +101,9 @@ def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[
     """
     values: list[Value] = []
     while position != window.size:
+        position, last = _skim(window, position, layout, last, values)
+        if position == window.size:
+            break
         header = read_header(window, position, layout)
         if header is None or header.tag <= last:
             raise Doubt
@@ -244,14 +124,22 @@ def walk(window: Window, position: int, layout: Layout, last: int = -1) -> list[
     return values
 
 
-def _skim(window: Window, position: int, layout: Layout, last: int) -> tuple[int, int]:
+def _skim(window: Window, position: int, layout: Layout, last: int, values: list[Value] | None) -> tuple[int, int]:
     """Pass plain elements as far as they ascend and lie in the window; return position and last tag behind them.
 
     Nothing but speed: whoever reads header by header passes them in the same way.
+
+    Args:
+        window: The window.
+        position: Where the first header stands.
+        layout: The layout.
+        last: The tag before.
+        values: Where wanted values of the top level are added, as far as the pixel data; None for what is nested.
     """
     data, start, end = window.data, window.start, len(window.data)
     big, implicit = layout is Layout.EXPLICIT_BIG, layout is Layout.IMPLICIT_LITTLE
-    unpack, word, kinds = _HEADERS[big].unpack_from, _WORDS[big].unpack_from, vr_length_bytes()
+    unpack, word, kinds = HEADERS[big].unpack_from, WORDS[big].unpack_from, vr_length_bytes()
+    limit = _ANY_TAG if values is None else _FIRST_PIXEL_TAG
     at = position - start
     while 0 <= at <= end - LONG_HEADER_BYTES:
         group, number, vr, length = unpack(data, at)
@@ -263,9 +151,12 @@ def _skim(window: Window, position: int, layout: Layout, last: int) -> tuple[int
             (length,) = word(data, value)
             value = at + LONG_HEADER_BYTES
         tag = group << 16 | number
-        if (kind is None) is not implicit or group == ITEM_GROUP or tag <= last or value + length > end:
+        if (kind is None) is not implicit or group == ITEM_GROUP or not last < tag < limit or value + length > end:
             break
         at, last = value + length, tag
+        if values is not None and tag in _SLOT_OF and vr != b"SQ":
+            code = 0 if implicit else vr[0] << 8 | vr[1]
+            values.append(Value(_SLOT_OF[tag], code, data[value:at], value + start))
     return at + start, last
 
 
@@ -294,7 +185,7 @@ def pass_nested(window: Window, position: int, layout: Layout) -> int:
             raise Doubt
         is_sequence, layout, last = frames[-1]
         if not is_sequence:
-            position, last = _skim(window, position, layout, last)
+            position, last = _skim(window, position, layout, last, None)
         group, number, length = _ITEMS[layout is Layout.EXPLICIT_BIG].unpack(window.read(position, SHORT_HEADER_BYTES))
         if group == ITEM_GROUP:
             position = _pass_delimiter(window, position, frames, group << 16 | number, length)

@@ -65,6 +65,7 @@ def test_the_last_of_several_transfer_syntaxes_counts(walker: Walker) -> None:
         [SYNTAX, element(0x0002_0010, "SQ", b"")],
         [SYNTAX, element(0x0002_0010, "SQ", b"", length=0xFFFF_FFFF)],
         [VERSION, SYNTAX, element(0x0002_0099, "LO", b"unknown ")],
+        [element(0x0002_0099, "LO", b"unknown "), SYNTAX],
         [VERSION, SYNTAX, element(0x0002_0102, "OB", b"", length=0xFFFF_FFFF)],
         [VERSION, SYNTAX, element(0x0002_0102, "OB", b"", length=0x7FFF_FFFF)],
         [VERSION, SYNTAX, element(0x0002_0102, "XX", b"")],
@@ -86,6 +87,12 @@ def test_the_elements_of_file_meta_are_bounded(walker: Walker) -> None:
 @pytest.mark.parametrize("group_length", [0, 1, 10, 28, 29, 1000, 0x7FFF_FFFF, 0xFFFF_FFFF])
 def test_the_length_of_file_meta_is_not_believed(walker: Walker, group_length: int) -> None:
     assert walker.takes(with_meta(SYNTAX, group_length=group_length))
+
+
+def test_a_transfer_syntax_in_the_data_set_is_none(walker: Walker) -> None:
+    early = element(0x0001_0000, "UL", length_bytes(14)) + text(0x0002_0010, "UI", IMPLICIT_UID)
+    header = walker.header(dicom_file(early + DATA_SET))
+    assert header is None or header.transfer_syntax_uid == EXPLICIT_UID
 
 
 def test_file_meta_needs_no_group_length(walker: Walker) -> None:

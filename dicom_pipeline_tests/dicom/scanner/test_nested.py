@@ -129,6 +129,14 @@ def test_sequences_that_are_not_by_the_book_are_left(walker: Walker, nested: byt
 
 
 @every_layout
+def test_pixel_data_of_an_item_ends_no_walk(walker: Walker, encoding: Encoding) -> None:
+    icon = text(PATIENT_ID, "LO", "decoy", encoding) + element(0x7FE0_0010, "OW", bytes(20_000), encoding)
+    whole = around(encoding, sequence(SERIES_SEQUENCE, item(icon, encoding, defined=False), encoding=encoding))
+    assert walker.taken_values(whole)[PATIENT_ID] == b"true"
+    assert not walker.takes(whole[:-100])
+
+
+@every_layout
 def test_tags_go_on_ascending_behind_a_sequence(walker: Walker, encoding: Encoding) -> None:
     closed = sequence(SERIES_SEQUENCE, item(decoys(encoding), encoding), encoding=encoding)
     assert not walker.takes(around(encoding, closed, text(MODALITY, "CS", "CT", encoding)))
