@@ -9,6 +9,7 @@ configuration; 130 interrupted.
 
 import gc
 import json
+import logging
 import os
 import sys
 import warnings
@@ -337,4 +338,5 @@ def main() -> None:
     """Run the command line; every expected error is one line on standard error."""
     # Dagster's and pydicom's notices to developers are of no use to the person who runs a load.
     warnings.simplefilter("ignore")
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     cli.main(standalone_mode=False)

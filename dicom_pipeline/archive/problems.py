@@ -5,6 +5,9 @@ folder may not import; a test holds the two together. What to do about each is t
 """
 
 import errno
+import os
+
+from dicom_pipeline.errors import ArchiveError
 
 PERMISSION_DENIED = "PermissionDenied"
 VANISHED = "Vanished"
@@ -23,10 +26,21 @@ _PROBLEM_OF_ERRNO = {
 }
 
 
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
 def problem_of(error: OSError) -> str:
     """Return the code for an error met while asking about, opening or reading one entry.
 
     A link that leads to nothing or round in a circle (ELOOP) counts as vanished: there is no file at its end.
     ``ArchiveStore.open`` gives ENXIO for what is not a regular file, as the system does for a socket.
+
+    Raises:
+        ArchiveError: The system had no file descriptor or no memory to give: no fault of any entry.
     """
+    if error.errno in _SHORTAGES:
+        reason = os.strerror(error.errno or 0).lower()
+        raise ArchiveError(
+            f"files cannot be opened any more ({reason}): raise `ulimit -n`, or set fewer threads"
+        ) from None
     return _PROBLEM_OF_ERRNO.get(error.errno or 0, READ_ERROR)

@@ -54,7 +54,14 @@ class DatesAhead:
 
     def extract(self, date: dt.date) -> MetadataSummary:
         """Return what extraction amounts to, as ``DateLoader.extract`` does."""
-        return self._under_way.pop(date).metadata.result()
+        try:
+            # It stays under way until it is there: an interrupt has to find it.
+            summary = self._under_way[date].metadata.result()
+        except Exception:
+            del self._under_way[date]
+            raise
+        del self._under_way[date]
+        return summary
 
     def _begin_next(self) -> None:
         date = next(self._to_do, None)

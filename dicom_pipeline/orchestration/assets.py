@@ -2,8 +2,8 @@
 
 Scope: the operation that takes the dates of a run one by one. What happens to a date is in ``dates.py``, what is shown
 about it in ``metadata.py``, what the assets say of themselves in ``specs.py``. The five assets are one operation: a
-date goes its whole way before the next begins, so that a bad date neither stops nor hides the others, and each date's
-events are stored as soon as it is done.
+date goes its whole way, only the next one's files are read meanwhile (``ahead.py``), so that a bad date neither stops
+nor hides the others, and each date's events are stored as soon as it is done.
 """
 
 import datetime as dt
@@ -76,13 +76,16 @@ def load_assets(
             for key in context.partition_keys:
                 outcome = DateOutcome(date_of(key))
                 events = list(_date_events(loader, beginning, outcome, stages))
-                with stored_together(context.instance):
-                    yield from events
+                try:
+                    with stored_together(context.instance):
+                        yield from events
+                finally:
+                    # Also where its events cannot be stored: the date is loaded all the same.
+                    if observer is not None:
+                        observer(outcome)
                 if outcome.error is not None:
                     failed.append(key)
                     context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
-                if observer is not None:
-                    observer(outcome)
         if failed:
             total = len(context.partition_keys)
             raise dg.Failure(f"{len(failed)} of {total} dates failed: {', '.join(failed)}", allow_retries=False)

@@ -3,9 +3,11 @@
 Scope: its configuration file, opening it, and tidying up after runs whose process was killed.
 """
 
+import fcntl
 import os
 import socket
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -68,7 +70,16 @@ def open_instance(directory: Path) -> dg.DagsterInstance:
     """Open the instance, creating it first if need be; the environment of this process names it from then on."""
     home = prepare_instance(directory)
     os.environ.update(instance_environment(home))
-    return dg.DagsterInstance.from_config(str(home))
+    with _alone(home):
+        return dg.DagsterInstance.from_config(str(home))
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep others from opening the instance meanwhile: two that make its databases at once can break one for good."""
+    with open(os.open(home / ".opening", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @runtime_checkable

@@ -26,6 +26,7 @@ from dicom_pipeline.orchestration.definitions import (
     overview_job_name,
 )
 from dicom_pipeline.orchestration.instance import end_orphaned_runs, open_instance, process_tags
+from dicom_pipeline.orchestration.interrupts import Interrupts
 from dicom_pipeline.orchestration.partitions import key_of
 from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
@@ -68,6 +69,7 @@ def load_archive(
     staging = Staging(settings.staging_directory)
     manager = warehouse_manager(settings)
     with (
+        Interrupts() as interrupts,
         closing(manager.client()) as warehouse,
         open_instance(settings.dagster_home) as instance,
         Extractor(settings.reader, settings.workers, settings.threads) as extractor,
@@ -79,14 +81,14 @@ def load_archive(
             progress.note("a former load was killed; what it left undone is done now")
         if archive.layout == "any":
             progress.note("looking for new and changed files")
-            _update_index(_Jobs(settings, archive, resources, report, progress), instance)
+            _update_index(_Jobs(settings, archive, resources, report, progress, interrupts), instance)
         archive, listing = _listing(archive, staging)
         archive, dates = _plan(archive, listing.dates, warehouse, first, last)
         report.emptied = sorted(set(dates) - set(listing.dates))
         _tell(progress, listing.outside, report.emptied)
         settings.remember(archive)
         progress.begin(len(dates))
-        jobs = _Jobs(settings, archive, resources, report, progress)
+        jobs = _Jobs(settings, archive, resources, report, progress, interrupts)
         _refuse_far_dates(jobs, dates)
         for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
             _run_dates(jobs, instance, chunk)
@@ -179,9 +181,11 @@ class _Jobs:
         resources: Mapping[str, Any],
         report: LoadReport,
         progress: LoadProgress,
+        interrupts: Interrupts,
     ) -> None:
         self.report = report
         self.progress = progress
+        self.interrupts = interrupts
         self.archive = archive
         self.definitions = build_definitions(
             settings.with_archive(archive),
@@ -192,6 +196,7 @@ class _Jobs:
     def observe(self, outcome: DateOutcome) -> None:
         self.report.outcomes.append(outcome)
         self.progress.done(outcome)
+        self.interrupts.heed()
 
 
 def _update_index(jobs: _Jobs, instance: dg.DagsterInstance) -> None:
@@ -234,6 +239,7 @@ def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, s
     result = job.execute_in_process(
         instance=instance, tags={**process_tags(), **tags}, run_config=_QUIET, raise_on_error=False
     )
+    jobs.interrupts.heed()
     if _was_interrupted(result):
         raise KeyboardInterrupt
     return result.success

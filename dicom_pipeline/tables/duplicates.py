@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import pyarrow as pa
 
+from dicom_pipeline.archive.problems import problem_of
 from dicom_pipeline.dicom.reasons import Reason
 from dicom_pipeline.dicom.records import Finding
 from dicom_pipeline.tables.digest import Words, text_words
@@ -141,7 +142,8 @@ def _all_equal(instances: Sequence[_Instance], open_file: Callable[[int, str], B
         try:
             with open_file(instance.row, instance.path) as stream:
                 digests.add(_digest(stream))
-        except OSError:
+        except OSError as error:
+            problem_of(error)  # which tells a shortage, that is no file's fault
             return False
         if len(digests) > 1:
             return False

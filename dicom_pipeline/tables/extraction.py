@@ -38,7 +38,7 @@ from dicom_pipeline.tables.scanned import ScanReader
 SCAN_FILES = 2000
 """Files scanned at once: what a batch costs beside its files is little then."""
 _LEAST_FILES = 250
-_UNDER_WAY = 2
+_WAITING = 2
 _MOST_WORKERS = 8
 _THREADS_A_PROCESSOR = 2
 _MOST_THREADS = 32
@@ -140,7 +140,7 @@ class Extractor:
         self, files: Iterable[pa.RecordBatch], job: ReadJob, read_by: ReadCounts
     ) -> Generator[pa.RecordBatch, None, None]:
         waiting: deque[_Promise] = deque()
-        under_way = _UNDER_WAY * (self._threads if self._make_scanner else self._workers)
+        under_way = (self._threads if self._make_scanner else self._workers) + _WAITING
 
         def next_rows() -> pa.RecordBatch:
             part = waiting[0]()

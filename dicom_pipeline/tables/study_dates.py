@@ -14,6 +14,7 @@ from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.dicom.pydicom_reader import PydicomReader
 from dicom_pipeline.dicom.scanner.noted import Status
 from dicom_pipeline.dicom.study_dates import study_date_of, study_date_of_file
+from dicom_pipeline.errors import PipelineError
 from dicom_pipeline.tables.listing import files_batch
 from dicom_pipeline.tables.readers import scanner_named
 from dicom_pipeline.tables.scanned import file_batch
@@ -53,7 +54,7 @@ class DateReader:
     def _read_alone(self, entry: FileEntry, careful: PydicomReader) -> dt.date | str | None:
         try:
             return study_date_of_file(self._store, entry, careful)
-        except ImportError:
+        except (ImportError, PipelineError):
             raise
         except Exception:
             # Whatever a hostile file provokes costs itself: it counts as undated, and is read behind a fence and

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
+from dicom_pipeline.errors import PipelineError
 from dicom_pipeline.tables.readers import MetadataReader, ReadJob
 from dicom_pipeline.tables.schemas import metadata_schema
 
@@ -52,6 +53,7 @@ class _Failure(Enum):
 
     IMPORT = "a module cannot be imported"
     MEMORY = "out of memory"
+    SHORTAGE = "no file descriptor or no memory to be had"
     RAISED = "the reader raised, or returned other rows than it promises"
 
 
@@ -108,6 +110,7 @@ class Worker:
             WorkerHung: It took longer; the process is killed.
             WorkerDied: It ended on the way, or ran out of memory; the process is killed.
             ReaderFailed: The reader raised; the process is as it was.
+            PipelineError: The system has no more files to give; likewise.
             ImportError: A module cannot be imported; the process is as it was.
         """
         try:
@@ -120,6 +123,8 @@ class Worker:
             return pa.ipc.read_record_batch(pa.py_buffer(reply), metadata_schema())
         if reply is _Failure.IMPORT:
             raise ImportError
+        if reply is _Failure.SHORTAGE:
+            raise PipelineError("a process that reads headers could open no more files: see the system's limits")
         if reply is _Failure.MEMORY:
             # What is left in it is anybody's guess.
             self.kill()
@@ -234,6 +239,8 @@ def _answer(reader: MetadataReader, job: ReadJob, entries: Sequence[FileEntry]) 
         return _Failure.IMPORT
     except MemoryError:
         return _Failure.MEMORY
+    except PipelineError:
+        return _Failure.SHORTAGE
     except Exception:
         return _Failure.RAISED
     promised = batch.num_rows == len(entries) and batch.schema.equals(metadata_schema())

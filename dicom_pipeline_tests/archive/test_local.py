@@ -54,6 +54,12 @@ def test_errors_of_the_system_have_a_code(code: int, problem: str) -> None:
     assert problems.problem_of(OSError(code, "text")) == problem
 
 
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_shortage_is_no_files_fault(code: int) -> None:
+    with pytest.raises(ArchiveError, match="files cannot be opened any more"):
+        problems.problem_of(OSError(code, "text"))
+
+
 def test_walk_tells_path_size_and_time(tmp_path: Path) -> None:
     file = _write(tmp_path / "20240101" / "a" / "b.dcm", b"12345")
     os.utime(file, ns=(1, 1_700_000_000_123_456_789))

@@ -1,13 +1,19 @@
 import datetime as dt
+import signal
 import threading
 import time
 from typing import cast
 
 import pytest
 
-from dicom_pipeline.errors import ArchiveError
+from dicom_pipeline.errors import ArchiveError, PipelineError
 from dicom_pipeline.orchestration.ahead import DatesAhead
 from dicom_pipeline.orchestration.dates import DateLoader
+from dicom_pipeline.orchestration.sources import date_source
+from dicom_pipeline.settings import Archive
+from dicom_pipeline.tables.extraction import Extractor
+from dicom_pipeline.tables.staging import Staging
+from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
 
@@ -92,6 +98,44 @@ def test_leaving_early_gives_up_what_is_under_way() -> None:
         wait_for(loader, ("extract", DATES[0]))
     assert loader.given_up
     assert ("list", DATES[2]) not in loader.calls
+
+
+def test_an_interrupt_while_a_date_is_waited_for_gives_it_up() -> None:
+    loader = MadeUpLoader()
+    loader.go_on.clear()
+
+    def interrupt() -> None:
+        wait_for(loader, ("extract", DATES[0]))
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), ahead(loader) as dates:  # noqa: PT012
+        dates.list_files(DATES[0])
+        threading.Timer(0.1, interrupt).start()
+        dates.extract(DATES[0])
+    assert loader.given_up
+
+
+def test_a_loader_that_is_given_up_extracts_nothing_more(loader: Loader) -> None:
+    staging = Staging(loader.settings.staging_directory)
+    archive = Archive(root=str(loader.archive.root))
+    [date] = days("2024-01-01", 1)
+    loader.archive.fill([date])
+    with Extractor() as extractor:
+        one = DateLoader(
+            archive=archive,
+            source=date_source(archive, staging),
+            staging=staging,
+            extractor=extractor,
+            warehouse=create_warehouse(loader.url),
+            run_id="r",
+            clock=dt.datetime(2024, 1, 2),  # noqa: DTZ001
+            reject_limit=0.05,
+        )
+        one.list_files(date)
+        one.give_up()
+        with pytest.raises(PipelineError, match="ended before this date"):
+            one.extract(date)
+    assert not staging.exists("default", "dicom_metadata", date)
 
 
 def test_a_date_given_up_is_as_it_was(loader: Loader) -> None:

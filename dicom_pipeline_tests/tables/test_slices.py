@@ -59,6 +59,16 @@ def test_one_state_row_a_series(day: list[Outcome], rows: int, compact_at: int) 
     assert table.to_pylist() == naive_states(day)
 
 
+def test_a_file_without_instance_number_stands_for_no_series_that_has_numbers() -> None:
+    day: list[Outcome] = [
+        record("1", instance_number=None),
+        record("2", instance_number=7),
+        record("3", instance_number=9),
+    ]
+    assert state_rows(reader_of(day)).to_pylist() == naive_states(day)
+    assert naive_states(day)[0]["series_related_instances"] == 3
+
+
 def test_counts_are_those_of_their_series_among_many() -> None:
     """Arrow's groups come in no order once there are more rows than it takes at a time, or hashes collide."""
     rng = random.Random(3)
