@@ -60,13 +60,10 @@ def test_one_state_row_a_series(day: list[Outcome], rows: int, compact_at: int) 
 
 
 def test_a_file_without_instance_number_stands_for_no_series_that_has_numbers() -> None:
-    day: list[Outcome] = [
-        record("1", instance_number=None),
-        record("2", instance_number=7),
-        record("3", instance_number=9),
-    ]
-    assert state_rows(reader_of(day)).to_pylist() == naive_states(day)
-    assert naive_states(day)[0]["series_related_instances"] == 3
+    numbers = {"A": None, "B": 7, "C": 9}
+    day: list[Outcome] = [record(name, instance_number=number, patient_name=name) for name, number in numbers.items()]
+    [state] = state_rows(reader_of(day)).to_pylist()
+    assert (state["patient_name"], state["series_related_instances"]) == ("B", 3)
 
 
 def test_counts_are_those_of_their_series_among_many() -> None:
