@@ -4,7 +4,6 @@ Scope: which rules run over ``dicom_metadata``, and what they need to know of it
 """
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -77,14 +76,6 @@ class MetadataChecks:
         if not self._other_schema:
             return findings
         return [_not_looked_at(finding, self._other_schema) for finding in findings]
-
-
-def check_metadata(batches: Iterable[pa.RecordBatch], facts: DateFacts) -> list[Findings]:
-    """Run every rule over the rows of ``dicom_metadata`` of one date; see ``MetadataChecks``."""
-    checks = MetadataChecks(facts)
-    for batch in batches:
-        checks.observe(batch)
-    return checks.findings()
 
 
 def _rules(facts: DateFacts) -> tuple[RowRule, ...]:

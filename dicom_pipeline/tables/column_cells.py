@@ -6,6 +6,7 @@ of a series lie together and share most values, so that few cells stand for many
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +74,7 @@ class Changes:
         self._noted, self._files = noted, files
         self._words = Words(noted.buffer)
         self._changed = np.ones((len(SLOTS), len(files)), np.bool_)
-        for first in range(0, len(SLOTS), _SLOTS_TOGETHER):
-            slots = slice(first, first + _SLOTS_TOGETHER)
-            np.logical_not(_same_as_before(noted, files, self._words, slots), out=self._changed[slots, 1:])
+        np.logical_not(same_as_before(noted, files, self._words), out=self._changed[:, 1:])
         self._changed |= self._changed[SLOT_OF[SPECIFIC_CHARACTER_SET]]
 
     def cells(self, fields: Sequence[Field]) -> Cells:
@@ -101,8 +100,32 @@ class Changes:
         )
 
 
-def _same_as_before(noted: Noted, files: npt.NDArray[np.int64], words: Words, slots: slice) -> Mask:
-    """Return for some slots, and each file but the first, whether VR, byte order and bytes are the file's before."""
+def same_in_numpy(noted: Noted, files: npt.NDArray[np.int64], words: Words) -> Mask:
+    """Return for each slot, and each file but the first, whether VR, byte order and bytes are the file's before.
+
+    Long values may count as different though they are not.
+    """
+    firsts = range(0, len(SLOTS), _SLOTS_TOGETHER)
+    return np.concatenate([_same_slots(noted, files, words, slice(first, first + _SLOTS_TOGETHER)) for first in firsts])
+
+
+def same_compiled(noted: Noted, files: npt.NDArray[np.int64], words: Words) -> Mask:
+    """Return the same from compiled code, of long values too."""
+    from dicom_pipeline.dicom.scanner import _compiled
+
+    del words
+    same = np.empty((len(SLOTS), len(files) - 1), np.bool_)
+    big_endian = noted.big_endian.view(np.uint8)
+    _compiled.same_as_before(
+        noted.buffer, noted.offsets, noted.lengths, noted.vrs, big_endian, files, same.view(np.uint8)
+    )
+    return same
+
+
+same_as_before = same_compiled if find_spec("dicom_pipeline.dicom.scanner._compiled") else same_in_numpy
+
+
+def _same_slots(noted: Noted, files: npt.NDArray[np.int64], words: Words, slots: slice) -> Mask:
     lengths, vrs = noted.lengths[slots].take(files, axis=1), noted.vrs[slots].take(files, axis=1)
     offsets, big = noted.offsets[slots].take(files, axis=1), noted.big_endian[files]
     offsets[lengths == ABSENT] = 0

@@ -180,6 +180,15 @@ def _most_open_files() -> int:
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
+def _interleaved(rows: pa.RecordBatch, others: pa.RecordBatch, places: list[int]) -> pa.RecordBatch:
+    """Return ``rows`` with each of the others in front of the row at its place; places ascend."""
+    parts, begin = [], 0
+    for number, place in enumerate(places):
+        parts += [rows.slice(begin, place - begin), others.slice(number, 1)]
+        begin = place
+    return pa.concat_batches([*parts, rows.slice(begin)])
+
+
 class _Part(NamedTuple):
     """The rows of one chunk of files, in order, and who read how many."""
 
@@ -223,8 +232,7 @@ class _Readers:
         if not len(left):
             return _Part(scanned.rows, Counter(scanner=scanned.files))
         rows = self._read_others(entries_of(files.take(pa.array(left))), job)
-        order = np.argsort(np.concatenate([scanned.places, left]))
-        merged = pa.concat_batches([scanned.rows, rows]).take(pa.array(order))
+        merged = _interleaved(scanned.rows, rows, np.searchsorted(scanned.places, left).tolist())
         return _Part(merged, Counter(scanner=scanned.files, pydicom=len(left)))
 
     def _read_others(self, entries: list[FileEntry], job: ReadJob) -> pa.RecordBatch:

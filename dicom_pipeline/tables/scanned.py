@@ -48,7 +48,7 @@ class ScanReader:
         """Read ordinary files of a batch of ``FILES_SCHEMA``."""
         can_be_read = files.column("problem").is_null().to_numpy(zero_copy_only=False)
         readable = np.flatnonzero(can_be_read)
-        noted = self._scanner.scan(file_batch(files.take(pa.array(readable)), job.store()))
+        noted = self._scanner.scan(file_batch(_some(files, readable), job.store()))
         plain = np.flatnonzero(noted.status == Status.PLAIN)
         columns = value_columns(noted, plain, job)
         even, odd = plain[~columns.odd], plain[columns.odd]
@@ -57,13 +57,17 @@ class ScanReader:
             kept, place = pa.array(np.flatnonzero(~columns.odd)), np.cumsum(~columns.odd) - 1
             arrays = [array.take(kept) for array in arrays]
             findings = {int(place[row]): found for row, found in findings.items() if not columns.odd[row]}
-        parts = [(readable[even], accepted_batch(files.take(pa.array(readable[even])), arrays, findings))]
+        parts = [(readable[even], accepted_batch(_some(files, readable[even]), arrays, findings))]
         if len(odd):
-            parts.append((readable[odd], _judged(noted, odd, files.take(pa.array(readable[odd])), job)))
+            parts.append((readable[odd], _judged(noted, odd, _some(files, readable[odd]), job)))
         if len(readable) < files.num_rows:
             parts.append(_unreadable(files, np.flatnonzero(~can_be_read)))
         places, rows = _joined(parts)
         return Scanned(rows, places, len(plain))
+
+
+def _some(files: pa.RecordBatch, places: Places) -> pa.RecordBatch:
+    return files if len(places) == files.num_rows else files.take(pa.array(places))
 
 
 def file_batch(files: pa.RecordBatch, store: LocalStore) -> FileBatch:
@@ -96,7 +100,7 @@ def _judged(noted: Noted, files: Places, listed: pa.RecordBatch, job: ReadJob) -
 
 
 def _unreadable(files: pa.RecordBatch, places: Places) -> tuple[Places, pa.RecordBatch]:
-    entries = entries_of(files.take(pa.array(places)))
+    entries = entries_of(_some(files, places))
     return places, metadata_batch(entries, [Rejection(Reason(entry.problem or "")) for entry in entries])
 
 

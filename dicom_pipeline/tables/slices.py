@@ -28,14 +28,6 @@ def image_rows(metadata: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, rows)
 
 
-def state_rows(metadata: Iterable[pa.RecordBatch]) -> pa.Table:
-    """Return the rows of ``dicom_state_meta``; see ``SeriesRows``."""
-    series = SeriesRows()
-    for batch in metadata:
-        series.add(_with_outcome(batch, ACCEPTED))
-    return series.table()
-
-
 def reject_rows(
     metadata: Iterable[pa.RecordBatch], tenant: str, date: dt.date, run_id: str, clock: dt.datetime
 ) -> pa.RecordBatchReader:

@@ -1,7 +1,7 @@
 """Staged rows for the tests of this folder: one good row, and batches made of it with changes."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from dicom_pipeline.dicom.fields import HEADER_FIELDS, Kind
 from dicom_pipeline.dicom.hashes import hash_uid
 from dicom_pipeline.quality.findings import Findings, RowRule
-from dicom_pipeline.quality.metadata import DateFacts
+from dicom_pipeline.quality.metadata import DateFacts, MetadataChecks
 from dicom_pipeline.quality.rows import StagedRows
 from dicom_pipeline.tables.schemas import metadata_schema
 
@@ -94,3 +94,11 @@ def all_judged(rule: RowRule, rows: Sequence[Mapping[str, Any]], batch_size: int
 
 def hashes(*uids: str) -> tuple[str, ...]:
     return tuple(hash_uid(uid) for uid in uids)
+
+
+def check_metadata(batches: Iterable[pa.RecordBatch], known: DateFacts) -> list[Findings]:
+    """Return what every rule finds in the rows of a date."""
+    checks = MetadataChecks(known)
+    for batch in batches:
+        checks.observe(batch)
+    return checks.findings()

@@ -7,8 +7,7 @@ import pytest
 
 from dicom_pipeline.dicom.fields import HEADER_FIELDS, Kind
 from dicom_pipeline.quality.catalogue import METADATA_CHECKS
-from dicom_pipeline.quality.metadata import check_metadata
-from dicom_pipeline_tests.quality.staged import batch_of, facts, good_row, rejected_row
+from dicom_pipeline_tests.quality.staged import batch_of, check_metadata, facts, good_row, rejected_row
 
 
 def test_a_good_date_passes_every_check_in_the_catalogues_order() -> None:

@@ -14,7 +14,7 @@ from dicom_pipeline.tables import series
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.rows import Outcome, metadata_batch
 from dicom_pipeline.tables.schemas import metadata_schema, table_schema
-from dicom_pipeline.tables.slices import SliceObserver, image_rows, reject_rows, state_rows
+from dicom_pipeline.tables.slices import SliceObserver, image_rows, reject_rows
 from dicom_pipeline_tests.tables.made_rows import CLOCK, DATE, TENANT, entry, record
 
 accepted = st.builds(
@@ -35,6 +35,13 @@ def reader_of(day: list[Outcome], rows: int = 4) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(
         metadata_schema(), [batch.slice(start, rows) for start in range(0, batch.num_rows, rows)]
     )
+
+
+def state_rows(metadata: pa.RecordBatchReader) -> pa.Table:
+    observer = SliceObserver(TENANT, DATE, "run", CLOCK)
+    for batch in metadata:
+        observer.observe(batch)
+    return observer.series()
 
 
 def naive_states(day: list[Outcome]) -> list[dict[str, Any]]:

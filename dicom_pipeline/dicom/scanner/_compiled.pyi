@@ -24,3 +24,13 @@ class Scan:
     ) -> None: ...
     def walk_bytes(self, number: int, data: Buffer, whole: bool) -> None: ...
     def walk_file(self, number: int, data: Buffer) -> None: ...
+
+def same_as_before(
+    buffer: Buffer,
+    offsets: Buffer,
+    lengths: Buffer,
+    vrs: Buffer,
+    big_endian: Buffer,
+    files: Buffer,
+    same: Buffer,
+) -> None: ...

@@ -22,7 +22,7 @@ cdef extern from "fcntl.h" nogil:
 cdef extern from "unistd.h" nogil:
     int close(int file)
 
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 ctypedef unsigned char byte
 ctypedef unsigned int word
@@ -568,3 +568,43 @@ cdef class Scan:
         self.vrs[slot, number] = self.vr
         self.used += self.length
         return True
+
+
+def same_as_before(
+    const byte[::1] buffer,
+    const place[:, ::1] offsets,
+    const int[:, ::1] lengths,
+    const unsigned short[:, ::1] vrs,
+    const byte[::1] big_endian,
+    const place[::1] files,
+    byte[:, ::1] same,
+):
+    """Tell of each value whether VR, byte order and bytes are those of the file before.
+
+    Args:
+        buffer: As in ``Noted``, like ``offsets``, ``lengths``, ``vrs`` and ``big_endian``.
+        files: The files to look at, in this order, at least one.
+        same: Takes the answer for each slot and each of the files but the first, shape (T, len(files) - 1).
+
+    Raises:
+        IndexError: A value lies outside of the buffer.
+    """
+    cdef Py_ssize_t slot, index, one, other
+    cdef place size = buffer.shape[0]
+    cdef int length
+    cdef bint equal
+    with nogil:
+        for slot in range(lengths.shape[0]):
+            for index in range(1, files.shape[0]):
+                one, other = files[index - 1], files[index]
+                length = lengths[slot, one]
+                equal = (
+                    length == lengths[slot, other]
+                    and vrs[slot, one] == vrs[slot, other]
+                    and big_endian[one] == big_endian[other]
+                )
+                if equal and length > 0:
+                    if not (0 <= offsets[slot, one] <= size - length and 0 <= offsets[slot, other] <= size - length):
+                        raise IndexError("a value outside of the buffer")
+                    equal = memcmp(&buffer[offsets[slot, one]], &buffer[offsets[slot, other]], length) == 0
+                same[slot, index - 1] = equal

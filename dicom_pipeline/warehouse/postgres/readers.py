@@ -4,11 +4,15 @@ Scope: opening, lending and closing them. Opening one costs a tenth of a second,
 type catalogue, and a load reads several small things a date; so a connection whose read ended well is used again.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dicom_pipeline.warehouse.url import WarehouseUrl
+
+_FRESH_SECONDS = 2.0
+"""A connection that was used so lately is not asked whether it is still there: a date reads several small things."""
 
 
 class ReaderPool:
@@ -16,7 +20,7 @@ class ReaderPool:
 
     def __init__(self, url: WarehouseUrl) -> None:
         self._url = url
-        self._idle: list[Any] = []
+        self._idle: list[tuple[Any, float]] = []
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -30,18 +34,20 @@ class ReaderPool:
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        self._idle.append((connection, time.monotonic()))
 
     def close(self) -> None:
         """Close the idle connections; lent ones end with their readers."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
 
     def _take(self) -> Any:
         from adbc_driver_postgresql import dbapi
 
         while self._idle:
-            connection = self._idle.pop()
+            connection, used = self._idle.pop()
+            if time.monotonic() - used < _FRESH_SECONDS:
+                return connection
             try:
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT 1")
