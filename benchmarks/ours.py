@@ -16,15 +16,18 @@ Extract: TypeAlias = Callable[[Sequence[pa.RecordBatch]], list[pa.RecordBatch]]
 """Takes a listing and returns rows of ``metadata_schema()``."""
 
 
+_LISTED = 8192
+"""Rows at a time, as a staged listing is read."""
+
+
 def listing(paths: Sequence[str]) -> list[pa.RecordBatch]:
     """Return absolute paths as the pipeline's listing has them, with sizes and times: rows of ``FILES_SCHEMA``."""
     from dicom_pipeline.archive.entries import FileEntry
-    from dicom_pipeline.tables.extraction import SCAN_FILES
     from dicom_pipeline.tables.listing import files_batch
 
     facts = ((path, os.stat(path)) for path in paths)
     entries = [FileEntry(path.lstrip("/"), found.st_size, found.st_mtime_ns) for path, found in facts]
-    return [files_batch(entries[begin : begin + SCAN_FILES]) for begin in range(0, len(entries), SCAN_FILES)]
+    return [files_batch(entries[begin : begin + _LISTED]) for begin in range(0, len(entries), _LISTED)]
 
 
 def extractor(reader: str, threads: int) -> Extract:
