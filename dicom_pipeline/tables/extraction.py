@@ -142,7 +142,7 @@ class Extractor:
         waiting: deque[_Promise] = deque()
         under_way = (self._threads if self._make_scanner else self._workers) + _WAITING
 
-        def next_rows() -> pa.RecordBatch:
+        def next_rows() -> list[pa.RecordBatch]:
             part = waiting[0]()
             waiting.popleft()
             read_by.update(part.read_by)
@@ -152,9 +152,9 @@ class Extractor:
             for chunk in self._chunks(files):
                 waiting.append(self._submit(chunk, job))
                 if len(waiting) >= under_way:
-                    yield next_rows()
+                    yield from next_rows()
             while waiting:
-                yield next_rows()
+                yield from next_rows()
         finally:
             if waiting:
                 # Nobody waits for the rest: an error, Ctrl-C, or a consumer that has enough.
@@ -180,19 +180,19 @@ def _most_open_files() -> int:
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
-def _interleaved(rows: pa.RecordBatch, others: pa.RecordBatch, places: list[int]) -> pa.RecordBatch:
-    """Return ``rows`` with each of the others in front of the row at its place; places ascend."""
+def _interleaved(rows: pa.RecordBatch, others: pa.RecordBatch, places: list[int]) -> list[pa.RecordBatch]:
+    """Return ``rows`` with each of the others in front of the row at its place, uncopied; places ascend."""
     parts, begin = [], 0
     for number, place in enumerate(places):
         parts += [rows.slice(begin, place - begin), others.slice(number, 1)]
         begin = place
-    return pa.concat_batches([*parts, rows.slice(begin)])
+    return [part for part in (*parts, rows.slice(begin)) if part.num_rows]
 
 
 class _Part(NamedTuple):
     """The rows of one chunk of files, in order, and who read how many."""
 
-    rows: pa.RecordBatch
+    rows: list[pa.RecordBatch]
     read_by: ReadCounts
 
 
@@ -216,7 +216,7 @@ class _Readers:
         if self._make_scanner is not None:
             return self._threads.submit(self._read, files, job).result
         rows = self._crew.submit(entries_of(files), job)
-        return lambda: _Part(rows.result(), Counter(pydicom=files.column("problem").null_count))
+        return lambda: _Part([rows.result()], Counter(pydicom=files.column("problem").null_count))
 
     def dismiss(self) -> None:
         """Give up what has not begun, kill all workers, and wait for the threads."""
@@ -230,10 +230,13 @@ class _Readers:
         is_left[scanned.places] = False
         left = np.flatnonzero(is_left)
         if not len(left):
-            return _Part(scanned.rows, Counter(scanner=scanned.files))
+            return _Part([scanned.rows], Counter(scanner=scanned.files))
         rows = self._read_others(entries_of(files.take(pa.array(left))), job)
-        merged = _interleaved(scanned.rows, rows, np.searchsorted(scanned.places, left).tolist())
-        return _Part(merged, Counter(scanner=scanned.files, pydicom=len(left)))
+        counts = Counter(scanner=scanned.files, pydicom=len(left))
+        if len(left) <= _FEW_FILES:
+            return _Part(_interleaved(scanned.rows, rows, np.searchsorted(scanned.places, left).tolist()), counts)
+        order = np.argsort(np.concatenate([scanned.places, left]))
+        return _Part([pa.concat_batches([scanned.rows, rows]).take(pa.array(order))], counts)
 
     def _read_others(self, entries: list[FileEntry], job: ReadJob) -> pa.RecordBatch:
         """Read files that are not ordinary: a few at once, if they take but a moment; a process costs half a second."""
