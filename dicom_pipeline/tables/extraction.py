@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dicom_pipeline.archive.entries import FileEntry
@@ -189,6 +190,11 @@ def _interleaved(rows: pa.RecordBatch, others: pa.RecordBatch, places: list[int]
     return [part for part in (*parts, rows.slice(begin)) if part.num_rows]
 
 
+def _merged(parts: list[pa.RecordBatch], places: npt.ArrayLike) -> pa.RecordBatch:
+    """Return the rows of all parts, copied, in the order of the places they are given."""
+    return pa.concat_batches(parts).take(pa.array(np.argsort(places)))
+
+
 class _Part(NamedTuple):
     """The rows of one chunk of files, in order, and who read how many."""
 
@@ -235,8 +241,7 @@ class _Readers:
         counts = Counter(scanner=scanned.files, pydicom=len(left))
         if len(left) <= _FEW_FILES:
             return _Part(_interleaved(scanned.rows, rows, np.searchsorted(scanned.places, left).tolist()), counts)
-        order = np.argsort(np.concatenate([scanned.places, left]))
-        return _Part([pa.concat_batches([scanned.rows, rows]).take(pa.array(order))], counts)
+        return _Part([_merged([scanned.rows, rows], np.concatenate([scanned.places, left]))], counts)
 
     def _read_others(self, entries: list[FileEntry], job: ReadJob) -> pa.RecordBatch:
         """Read files that are not ordinary: a few at once, if they take but a moment; a process costs half a second."""
@@ -249,7 +254,7 @@ class _Readers:
         if not slow:
             return rows
         others = self._crew.read([entries[place] for place in slow], job)
-        return pa.concat_batches([rows, others]).take(pa.array(np.argsort(quick + slow)))
+        return _merged([rows, others], quick + slow)
 
     def _scan_reader(self) -> ScanReader:
         """Return this thread's own reader: a scanner has working memory."""

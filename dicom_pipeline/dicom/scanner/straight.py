@@ -191,9 +191,7 @@ def pass_nested(window: Window, position: int, layout: Layout) -> int:
             position = _pass_delimiter(window, position, frames, group << 16 | number, length)
             continue
         header = read_header(window, position, layout)
-        if header is None:
-            raise Doubt
-        if is_sequence or header.tag <= last:
+        if header is None or is_sequence or header.tag <= last:
             raise Doubt
         frames[-1] = _Frame(False, layout, header.tag)
         position = header.value
