@@ -1,7 +1,7 @@
 """The Warehouse interface: what the pipeline asks of a database, whichever it is.
 
-Scope: the protocol, its value types and nothing of any vendor. PostgreSQL is in ``postgres/``; Apache Doris follows
-behind the same protocol.
+Scope: the protocol, its value types and nothing of any vendor. PostgreSQL is in ``postgres/``, Apache Doris in
+``doris/``.
 """
 
 import datetime as dt
@@ -11,12 +11,15 @@ from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
-from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.dicom.fields import IMAGE, STATE, TableSpec
 from dicom_pipeline.quality.conflicts import Conflict as Conflict
 from dicom_pipeline.tables.contents import SliceContents as SliceContents
 from dicom_pipeline.tables.digest import SliceDigest as SliceDigest
 
 ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
+
+PARTITIONED: tuple[TableSpec, ...] = (IMAGE, STATE)
+"""The large tables, which every database partitions by month of the study date."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

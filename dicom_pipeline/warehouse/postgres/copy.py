@@ -20,7 +20,7 @@ from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.digest import SliceDigest, SliceDigester
 from dicom_pipeline.tables.schemas import conformed, table_schema
 from dicom_pipeline.warehouse.base import ArrowSource, Slice
-from dicom_pipeline.warehouse.ddl import names, quote_name
+from dicom_pipeline.warehouse.postgres.ddl import names, quote_name
 
 _ROWS_A_MESSAGE = 8192
 

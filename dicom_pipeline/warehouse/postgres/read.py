@@ -19,7 +19,7 @@ from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.schemas import conformed, table_schema
 from dicom_pipeline.warehouse.base import Slice
-from dicom_pipeline.warehouse.ddl import names, quote_name, quote_text
+from dicom_pipeline.warehouse.postgres.ddl import names, quote_name, quote_text
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
 

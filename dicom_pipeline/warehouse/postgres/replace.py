@@ -18,9 +18,9 @@ from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest, digest_batches
-from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
-from dicom_pipeline.warehouse.ddl import PARTITION_FUNCTION, PARTITIONED, names, quote_name
+from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange
 from dicom_pipeline.warehouse.postgres.copy import check_columns, copy_rows
+from dicom_pipeline.warehouse.postgres.ddl import PARTITION_FUNCTION, names, quote_name
 
 _LIMITS = (
     "SET LOCAL lock_timeout = '10min'",

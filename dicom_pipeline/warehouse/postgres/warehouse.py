@@ -19,7 +19,7 @@ from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read
 from dicom_pipeline.warehouse.postgres.connection import connect
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
-from dicom_pipeline.warehouse.url import WarehouseUrl
+from dicom_pipeline.warehouse.postgres.url import PostgresUrl
 
 
 class PostgresWarehouse:
@@ -32,7 +32,7 @@ class PostgresWarehouse:
 
     kind = "postgresql"
 
-    def __init__(self, url: WarehouseUrl, *, allow_schema_evolution: bool = False) -> None:
+    def __init__(self, url: PostgresUrl, *, allow_schema_evolution: bool = False) -> None:
         self._url = url
         self._allow_schema_evolution = allow_schema_evolution
         self._readers = ReaderPool(url)
