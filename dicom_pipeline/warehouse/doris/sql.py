@@ -15,11 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, REJECT, STATE, Field, Kind, TableSpec
 from dicom_pipeline.warehouse.base import PARTITIONED, Slice
+from dicom_pipeline.warehouse.incoming import MOST_TEXT_BYTES
 
 TIME_BYTES = 16
 """Bytes of a time of day as text, ``HH:MM:SS.ffffff`` at most."""
-UNBOUNDED_BYTES = 65533
-"""The longest VARCHAR: for texts without a bound, which are paths."""
 
 _TYPES: dict[Kind, str] = {
     Kind.DATE: "DATE",
@@ -74,7 +73,7 @@ def ordered_fields(table: TableSpec) -> tuple[Field, ...]:
 def sql_type(field: Field) -> str:
     """Return the column's type; a VARCHAR's length is in bytes, as the field table's bounds are."""
     if field.kind is Kind.TEXT:
-        return f"VARCHAR({field.bound or UNBOUNDED_BYTES})"
+        return f"VARCHAR({field.bound or MOST_TEXT_BYTES})"
     return _TYPES[field.kind]
 
 

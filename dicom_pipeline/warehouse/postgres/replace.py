@@ -19,7 +19,8 @@ from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest, digest_batches
 from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange
-from dicom_pipeline.warehouse.postgres.copy import check_columns, copy_rows
+from dicom_pipeline.warehouse.incoming import check_tables
+from dicom_pipeline.warehouse.postgres.copy import copy_rows
 from dicom_pipeline.warehouse.postgres.ddl import PARTITION_FUNCTION, names, quote_name
 
 _LIMITS = (
@@ -47,7 +48,7 @@ def replace_slice(
     changes no table's content. What is read back is what was committed last: whoever else would load the slice waits
     for the lock.
     """
-    _check_tables(tables)
+    check_tables(tables)
     with connection.transaction(), connection.cursor() as cursor:
         _begin(cursor)
         for table in PARTITIONED:
@@ -75,15 +76,6 @@ def _begin(cursor: psycopg.Cursor) -> None:
     """Fix what a server's or role's defaults could change: each statement sees what others committed before it."""
     for setting in ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE", *_LIMITS):
         cursor.execute(setting.encode())
-
-
-def _check_tables(tables: Mapping[str, ArrowSource]) -> None:
-    expected = {table.name for table in SLICE_TABLES}
-    if tables.keys() != expected:
-        wrong = ", ".join(sorted(tables.keys() ^ expected))
-        raise WarehouseError(f"a slice is replaced in all its tables at once; missing or unknown here: {wrong}")
-    for table in SLICE_TABLES:
-        check_columns(table, tables[table.name])
 
 
 def _replace_table(
