@@ -22,7 +22,6 @@ TIME_BYTES = 16
 
 _TYPES: dict[Kind, str] = {
     Kind.DATE: "DATE",
-    Kind.TIME: f"VARCHAR({TIME_BYTES})",
     Kind.TIMESTAMP: "DATETIME(6)",
     Kind.INT32: "INT",
     Kind.INT64: "BIGINT",
@@ -70,11 +69,14 @@ def ordered_fields(table: TableSpec) -> tuple[Field, ...]:
     return (*(table.field(name) for name in table.key), *(f for f in table.fields if f.name not in table.key))
 
 
+def varchar_bytes(field: Field) -> int:
+    """Return the length of a VARCHAR column: bytes, as the field table's bounds are."""
+    return TIME_BYTES if field.kind is Kind.TIME else field.bound or MOST_TEXT_BYTES
+
+
 def sql_type(field: Field) -> str:
-    """Return the column's type; a VARCHAR's length is in bytes, as the field table's bounds are."""
-    if field.kind is Kind.TEXT:
-        return f"VARCHAR({field.bound or MOST_TEXT_BYTES})"
-    return _TYPES[field.kind]
+    """Return the column's type."""
+    return _TYPES.get(field.kind) or f"VARCHAR({varchar_bytes(field)})"
 
 
 def column_definition(field: Field) -> str:

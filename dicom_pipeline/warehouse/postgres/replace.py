@@ -6,7 +6,6 @@ temporary table first; then what vanished is deleted, what differs updated, what
 is not written at all. Readers see the old slice until the commit.
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -18,7 +17,7 @@ from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest, digest_batches
-from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange
+from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange, ledger_row
 from dicom_pipeline.warehouse.incoming import check_tables
 from dicom_pipeline.warehouse.postgres.copy import copy_rows
 from dicom_pipeline.warehouse.postgres.ddl import PARTITION_FUNCTION, names, quote_name
@@ -183,21 +182,7 @@ def _write_ledger(
     cursor: psycopg.Cursor, target: Slice, facts: LoadFacts, images: TableChange, digest: SliceDigest
 ) -> None:
     """Write the ledger's row; the same attempt told twice keeps its first row, which has what was really changed."""
-    row = {
-        "tenant_id": target.tenant_id,
-        "partition_date": target.date,
-        "run_id": facts.run_id,
-        "code_version": facts.code_version,
-        "started_time": facts.started,
-        "finished_time": dt.datetime.now(dt.UTC).replace(tzinfo=None),
-        "files_listed": facts.listed,
-        "files_accepted": facts.accepted,
-        "files_rejected": facts.rejected,
-        "rows_inserted": images.inserted,
-        "rows_updated": images.updated,
-        "rows_deleted": images.deleted,
-        "digest": digest.digest,
-    }
+    row = ledger_row(target, facts, images, digest)
     values = ", ".join(f"%({field.name})s" for field in LOAD.fields)
     statement = f"INSERT INTO {quote_name(LOAD.name)} ({names(LOAD.fields)}) VALUES ({values}) ON CONFLICT DO NOTHING"
     cursor.execute(statement.encode(), row)
