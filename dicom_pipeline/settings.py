@@ -291,7 +291,7 @@ def _refuse_password(url: str) -> None:
     if ":" in account or re.search("[?&](ssl)?password=", url):
         raise ConfigurationError(
             f"{CONFIG_FILE}: the warehouse URL holds a password; give the URL in {_ENVIRONMENT}WAREHOUSE, or the"
-            " password in PGPASSWORD or ~/.pgpass"
+            " password in PGPASSWORD or ~/.pgpass (PostgreSQL), MYSQL_PWD (Doris)"
         )
 
 

@@ -17,6 +17,7 @@ from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.standing import standing_checks
 from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Archive, Settings
+from dicom_pipeline.warehouse.url import warehouse_kind
 
 EXAMPLE_ARCHIVE = Archive(tenant="default", root="archive")
 """Stands in where no archive is configured, so that the graph can be looked at before anything else is done."""
@@ -74,7 +75,7 @@ def build_definitions(
 def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:
     partitions = partitions_of(archive)
     load = load_assets(archive, settings, partitions, observer)
-    overview = overview_asset(archive)
+    overview = overview_asset(archive, warehouse_kind(settings.warehouse))
     assets = [load, overview]
     # The load evaluates its checks itself, date by date; announced ones would cost Dagster as much again as the date.
     dates = dg.AssetSelection.assets(load).without_checks()

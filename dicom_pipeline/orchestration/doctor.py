@@ -21,7 +21,7 @@ from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 
 _GRANTS = {"postgresql": "deploy/postgresql/roles.sql", "doris": "what deploy/doris/grants.sql says"}
-_PACKAGES = ("dagster", "dagster-postgres", "pydicom", "pyarrow", "pandas", "sqlalchemy", "psycopg", "pgpq")
+_PACKAGES = ("dagster", "dagster-postgres", "pydicom", "pyarrow", "pandas", "sqlalchemy", "psycopg", "pgpq", "pymysql")
 
 
 def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Matter]:

@@ -17,6 +17,8 @@ from dicom_pipeline.tables.metadata import METADATA_ASSET
 OVERVIEW_ASSET = "archive_overview"
 INDEX_ASSET = "archive_index"
 OWNERS = ["team:imaging-data"]
+_KINDS = {"postgresql": "postgres", "doris": "doris"}
+"""Databases as Dagster's UI calls them."""
 
 
 def asset_key(archive: Archive, name: str) -> dg.AssetKey:
@@ -24,9 +26,10 @@ def asset_key(archive: Archive, name: str) -> dg.AssetKey:
     return dg.AssetKey([archive.tenant, name])
 
 
-def date_specs(archive: Archive, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
-    """Return the assets that have a partition a date: listing, metadata and the tables."""
-    return [_files_spec(archive, partitions), _metadata_spec(archive, partitions), *_table_specs(archive, partitions)]
+def date_specs(archive: Archive, partitions: dg.PartitionsDefinition, database: str) -> list[dg.AssetSpec]:
+    """Return the assets that have a partition a date: listing, metadata and the tables of a kind of database."""
+    tables = _table_specs(archive, partitions, database)
+    return [_files_spec(archive, partitions), _metadata_spec(archive, partitions), *tables]
 
 
 def _files_spec(archive: Archive, partitions: dg.PartitionsDefinition) -> dg.AssetSpec:
@@ -53,15 +56,15 @@ def _metadata_spec(archive: Archive, partitions: dg.PartitionsDefinition) -> dg.
     )
 
 
-def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
+def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition, database: str) -> list[dg.AssetSpec]:
     return [
         _spec(
             archive,
             table.name,
-            f"{table.comment}. Loading replaces exactly the date's slice, all tables in one transaction.",
+            f"{table.comment}. Loading replaces exactly the date's slice; readers see the old one or the new one.",
             partitions=partitions,
             deps=[METADATA_ASSET],
-            kinds={"postgres", "table"},
+            kinds={_KINDS[database], "table"},
             columns=metadata.table_columns(table),
             io_manager="warehouse",
         )
@@ -82,7 +85,7 @@ def index_spec(archive: Archive) -> dg.AssetSpec:
     )
 
 
-def overview_spec(archive: Archive) -> dg.AssetSpec:
+def overview_spec(archive: Archive, database: str) -> dg.AssetSpec:
     """Return the asset that shows what the warehouse holds of the archive."""
     return _spec(
         archive,
@@ -90,7 +93,7 @@ def overview_spec(archive: Archive) -> dg.AssetSpec:
         "Dates, series and instances in the warehouse, and a plot of instances by date and modality.",
         partitions=None,
         deps=[STATE.name, IMAGE.name],
-        kinds={"python", "postgres"},
+        kinds={"python", _KINDS[database]},
         columns=metadata.overview_columns(),
     )
 
