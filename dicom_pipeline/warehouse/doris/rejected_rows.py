@@ -15,10 +15,8 @@ _COLUMN = re.compile(r"column(?:_name)? ?[(\[]`?([A-Za-z0-9_]{1,256})`?[)\]]")
 _KINDS = {
     "too long": re.compile(r"too long"),
     "without a partition": re.compile(r"no partition"),
-    "not convertible": re.compile(
-        r"is incorrect while strict mode|convert|pars(?:e|ing)|invalid (?:value|date|number)"
-    ),
-    "NULL": re.compile(r"(?:is|are) null|null value|not nullable", re.IGNORECASE),
+    "not convertible": re.compile(r"incorrect while strict|convert|pars(?:e|ing)|invalid (?:value|date|number)", re.I),
+    "NULL": re.compile(r"(?:is|are) null|null value|not nullable", re.I),
 }
 _OTHER = "of another kind"
 
