@@ -10,6 +10,7 @@ from typing import Any
 
 import pymysql
 from pymysql.constants import CR, ER
+from pymysql.converters import encoders
 from pymysql.cursors import Cursor
 
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
@@ -68,7 +69,7 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         password=url.password.encode(),
         charset="utf8mb4",
         autocommit=True,
-        conv={},
+        conv=encoders,
         ssl=context,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_ANSWER_SECONDS,
