@@ -40,7 +40,7 @@ def backends(session: Session) -> list[Backend]:
     """Return the cluster's backends; the account needs a privilege for that which a load does not."""
     return [
         Backend(
-            Endpoint(row["Host"].lower(), int(row.get("HttpPort") or BACKEND_HTTP_PORT)),
+            Endpoint((row.get("Host") or row["IP"]).lower(), int(row.get("HttpPort") or BACKEND_HTTP_PORT)),
             alive=row.get("Alive", "true").lower() == "true",
             version=row.get("Version", ""),
         )
