@@ -29,7 +29,7 @@ _REFUSALS: dict[int, str] = {
 }
 _REFUSED_FOR_NOW: dict[int, str] = {
     CR.CR_CONN_HOST_ERROR: "nothing answers there",
-    CR.CR_SERVER_LOST: "the server ended the connection, or speaks no MySQL on this port (the frontend's is often 9030)",
+    CR.CR_SERVER_LOST: "the server ended the connection, or speaks no MySQL there (the frontend's port is often 9030)",
     CR.CR_SERVER_GONE_ERROR: "the server ended the connection",
     ER.CON_COUNT_ERROR: "it has too many connections",
     ER.TOO_MANY_USER_CONNECTIONS: "the account has too many connections",
