@@ -85,7 +85,9 @@ class Frontend(HttpServer):
         backend = alive[next(self._turn) % len(alive)]
         scheme = "https" if self._backend_tls else "http"
         user = f"{quote(account.user, safe=_USERINFO)}:{quote(account.password, safe=_USERINFO)}"
-        await self._redirect(exchange, f"{scheme}://{user}@{backend.host}:{backend.http_port}{path}?{query}")
+        place = self.cluster.knobs.redirect_to or f"{scheme}://{backend.host}:{backend.http_port}"
+        scheme, _, host = place.partition("://")
+        await self._redirect(exchange, f"{scheme}://{user}@{host}{path}?{query}")
 
     async def _redirect(self, exchange: Exchange, location: str) -> None:
         await exchange.answer(307, "", headers={"Location": location})
