@@ -32,7 +32,8 @@ class Session:
     ) -> None:
         given = double.password if password is None else password
         login = {"host": "127.0.0.1", "port": double.port, "user": user, "password": given, "database": "dicom"}
-        self.connection = pymysql.connect(**{**login, **others})
+        # Without ssl_disabled, PyMySQL reads the machine's certificates at every connect.
+        self.connection = pymysql.connect(**{"ssl_disabled": True, **login, **others})
 
     def run(self, sql: str) -> tuple[tuple[Any, ...], ...]:
         with self.connection.cursor() as cursor:

@@ -414,10 +414,8 @@ def test_json_is_by_line_or_an_array_as_the_headers_say(double: DorisDouble, cli
     assert client.load(array, read_json_by_line=None, strip_outer_array="true").json["NumberLoadedRows"] == 2
     assert "must be TRUE" in client.load(array.replace(b"\n", b"")).json["FirstErrorMsg"]
     lines = json_lines(row(1), row(2))
-    assert (
-        "must be FALSE" in client.load(lines[:50], read_json_by_line=None, strip_outer_array="true").json["Message"]
-        or 1
-    )
+    one = client.load(json_lines(row(1)), read_json_by_line=None, strip_outer_array="true").json
+    assert "must be FALSE" in one["Message"]
     assert client.load(lines, read_json_by_line=None).json["Status"] == "Fail"
     double.knobs.json_by_line_default = True
     assert client.load(lines, read_json_by_line=None).json["NumberLoadedRows"] == 2

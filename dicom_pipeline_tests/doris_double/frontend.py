@@ -11,13 +11,13 @@ from dicom_pipeline_tests.doris_double.accounts import Account, Privilege
 from dicom_pipeline_tests.doris_double.cluster import Cluster
 from dicom_pipeline_tests.doris_double.faults import Action, Place
 from dicom_pipeline_tests.doris_double.http import Exchange
+from dicom_pipeline_tests.doris_double.load_plan import GROUP_COMMIT_MODES
 from dicom_pipeline_tests.doris_double.server import HttpServer
 
 _NO_BACKEND = (
     "No backend load available, policy: computeNode=true | query=false | load=true | schedule=true | tags=[] |"
     " medium=null"
 )
-GROUP_COMMIT_MODES = ("sync_mode", "async_mode", "off_mode")
 
 
 class Frontend(HttpServer):
