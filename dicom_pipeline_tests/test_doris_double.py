@@ -464,7 +464,7 @@ def test_statements_fail_when_told_to(double: DorisDouble) -> None:
 
 
 def test_many_rows_are_read(double: DorisDouble, client: RawClient) -> None:
-    count = 30_000
+    count = 10_000
     body = parquet({"tenant": ["a"] * count, "day": [dt.date(2024, 1, 15)] * count, "id": list(range(count))})
     told = client.load(body, format="parquet", read_json_by_line=None).json
     assert told["NumberLoadedRows"] == count
