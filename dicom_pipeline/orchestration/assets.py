@@ -19,7 +19,7 @@ import dagster as dg
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.ahead import DatesAhead
-from dicom_pipeline.orchestration.checks import check_specs, evaluation
+from dicom_pipeline.orchestration.checks import check_specs, evaluation, with_targets
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import told, told_without_values
 from dicom_pipeline.orchestration.instance import stored_together
@@ -79,7 +79,7 @@ def load_assets(
                 events = list(_date_events(loader, beginning, outcome, stages))
                 try:
                     with stored_together(context.instance):
-                        yield from events
+                        yield from with_targets(events, context.instance)
                 finally:
                     # Also where its events cannot be stored: the date is loaded all the same.
                     if observer is not None:
