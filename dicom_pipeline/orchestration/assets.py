@@ -161,7 +161,7 @@ def _date_steps(
         yield materialized(FILES_ASSET, values, outcome.listing.fingerprint)
     if stages.extraction:
         outcome.metadata = beginning.extract(date)
-        yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata))
+        yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata, loader.tenant))
     if stages.check:
         outcome.findings += loader.check(date)
         yield from (evaluation(loader.archive, key, f) for f in outcome.findings)
