@@ -17,9 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs/reasons.md"
 
 def _summary(**rejected: int) -> MetadataSummary:
     total = sum(rejected.values())
-    return MetadataSummary(
-        total + 5, 5, total, rejected, damaged=0, dicom_files=5, read_by={}, bytes=1, seconds=1.0
-    )
+    return MetadataSummary(total + 5, 5, total, rejected, damaged=0, dicom_files=5, read_by={}, bytes=1, seconds=1.0)
 
 
 def _reasons(**rejected: int) -> str | None:
