@@ -43,6 +43,18 @@ class LoadFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLoad:
+    """What the ledger says of the latest load of a date; the time is naive UTC."""
+
+    run_id: str
+    code_version: str
+    finished: dt.datetime
+    listed: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableChange:
     """What a replacement did to one table's slice, and how many rows the slice has now.
 
@@ -134,6 +146,12 @@ class Warehouse(Protocol):
 
     def dates(self, tenant_id: str) -> set[dt.date]:
         """Return the dates on which the tenant has rows in any of the slice tables."""
+
+    def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
+        """Return the latest load of each date of the tenant, as the ledger has it; none where there are no tables.
+
+        Looks only: nothing is created.
+        """
 
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""

@@ -49,6 +49,13 @@ def test_a_second_load_writes_no_row(warehouse: Warehouse, database: Database) -
     assert versions(database) == before
 
 
+def test_a_ledger_that_is_not_there_knows_no_load_and_is_not_made(empty_database: Database) -> None:
+    opened = create_warehouse(empty_database.url)
+    assert opened.last_loads("hospital") == {}
+    opened.close()
+    assert empty_database.query("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
+
+
 def test_only_the_changed_row_is_written(warehouse: Warehouse, database: Database) -> None:
     warehouse.replace_slice(TARGET, make_slice(), facts())
     before = versions(database)
