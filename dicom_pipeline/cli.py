@@ -35,6 +35,11 @@ _home_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of database, staging and Dagster's instance.  [default: $DICOM_PIPELINE_HOME or .dicom_pipeline]",
 )
+_from_option = click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
+_to_option = click.option("--to", "last", metavar="DATE", help="Last study date, included.")
+_warehouse_option = click.option(
+    "--warehouse", metavar="URL", help="Warehouse.  [default: $DICOM_PIPELINE_WAREHOUSE or embedded]"
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 _tenant_option = click.option("--tenant", help="Tenant id, the first column of every key.  [default: default]")
 _reader_option = click.option(
@@ -73,9 +78,9 @@ def cli() -> None:
     help="Whether the study date is in the path or only in the files.  [default: date_directories]",
 )
 @click.option("--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]")
-@click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
-@click.option("--to", "last", metavar="DATE", help="Last study date, included.")
-@click.option("--warehouse", metavar="URL", help="Warehouse.  [default: $DICOM_PIPELINE_WAREHOUSE or embedded]")
+@_from_option
+@_to_option
+@_warehouse_option
 @_policy_option
 @_home_option
 @_json_option
@@ -99,9 +104,7 @@ def load(
     """
     settings = _settings(home, warehouse)
     chosen = _archive(settings, archive, options)
-    begin, end = _date(first, "--from"), _date(last, "--to")
-    if begin and end and begin > end:
-        raise ConfigurationError("--from is later than --to")
+    begin, end = _range(first, last)
 
     from dicom_pipeline.console import LoadWatcher, print_load_report
     from dicom_pipeline.orchestration.load import load_archive
@@ -258,6 +261,50 @@ def doctor(home: Path | None, warehouse_url: str | None) -> None:
     sys.exit(0 if healthy else 1)
 
 
+@cli.command("status")
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+@_tenant_option
+@_from_option
+@_to_option
+@click.option("--quick", is_flag=True, help="Look at directories only: files that changed are not noticed.")
+@_warehouse_option
+@_home_option
+@_json_option
+def status_of_dates(
+    archive: Path | None,
+    tenant: str | None,
+    first: str | None,
+    last: str | None,
+    quick: bool,
+    warehouse: str | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Say which dates are missing, failed, stale or loaded by an older version.
+
+    Without ARCHIVE and --tenant every archive that was loaded or configured is looked at. Exit code 0 if all dates are
+    loaded, 1 if not.
+
+    
+        dicom-pipeline status
+        dicom-pipeline status --tenant hospital-a --from 2024-01-01 --json
+    """
+    settings = _settings(home, warehouse)
+    archives = _archives(settings, archive, {"tenant": tenant})
+    begin, end = _range(first, last)
+
+    from dicom_pipeline.console import print_status
+    from dicom_pipeline.orchestration.status import look_at_archives
+
+    found = look_at_archives(settings, archives, begin, end, compare_files=not quick)
+    if as_json:
+        click.echo(json.dumps({"archives": [one.as_json() for one in found]}))
+    else:
+        for one in found:
+            print_status(one)
+    sys.exit(0 if all(one.good for one in found) else 1)
+
+
 def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
     from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Settings
 
@@ -291,6 +338,20 @@ def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -
             for e in error.errors(include_url=False, include_input=False)
         )
         raise ConfigurationError(problems) from None
+
+
+def _archives(settings: "Settings", root: Path | None, options: dict[str, str | None]) -> "tuple[Archive, ...]":
+    """Return the archive of the arguments; without a root every known one, or that of the tenant."""
+    if root is None:
+        return settings.known_archives(options["tenant"])
+    return (_archive(settings, root, options),)
+
+
+def _range(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    begin, end = _date(first, "--from"), _date(last, "--to")
+    if begin and end and begin > end:
+        raise ConfigurationError("--from is later than --to")
+    return begin, end
 
 
 def _tenant(given: str | None) -> str:

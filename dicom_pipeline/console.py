@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     # Only named here: the command `extract` must not wait for Dagster.
     from dicom_pipeline.orchestration.dates import DateOutcome
     from dicom_pipeline.orchestration.report import LoadReport
+    from dicom_pipeline.orchestration.status import ArchiveStatus, DateStatus
     from dicom_pipeline.tables.metadata import MetadataSummary
 
 _DATES_SHOWN = 40
@@ -117,6 +119,28 @@ def print_load_report(report: "LoadReport") -> None:
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
     print_rows(f"{report.tenant} in {report.warehouse}", _totals(report.as_json()))
+
+
+def print_status(found: "ArchiveStatus") -> None:
+    """Print how many dates of an archive stand how, and the stretches of those that need something."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    stretches = list(found.ranges())
+    if stretches:
+        console.print(_stretches_table(stretches[:_DATES_SHOWN]))
+    if len(stretches) > _DATES_SHOWN:
+        console.print(f"... and {len(stretches) - _DATES_SHOWN} more stretches; --json tells all")
+    print_rows(f"{found.tenant} in {found.warehouse}", [("dates", len(found.dates)), *found.counts.items()])
+    if not found.files_compared:
+        console.print("files were not looked at: dates whose files changed count as loaded")
+
+
+def _stretches_table(stretches: "list[list[DateStatus]]") -> Table:
+    table = Table("from", "to", "dates", "state", "why")
+    table.columns[2].justify = "right"
+    for some in stretches:
+        first, last = some[0], some[-1]
+        table.add_row(str(first.date), str(last.date), str(len(some)), first.state.value, Text(first.reason))
+    return table
 
 
 def _dates_table(outcomes: "list[DateOutcome]") -> Table:

@@ -181,6 +181,24 @@ class Settings(BaseModel):
         configured = [_with_dates_of(a, remembered.pop(a.tenant, None)) for a in self.archives]
         return _distinct((*configured, *remembered.values()))
 
+    def known_archives(self, tenant: str | None = None) -> tuple[Archive, ...]:
+        """Return every archive that was configured or loaded, or that of one tenant.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        known = self.all_archives
+        if not known:
+            raise ConfigurationError(
+                "no archive is known yet: name its directory, load it once, or list it in dicom_pipeline.yaml"
+            )
+        found = tuple(a for a in known if tenant in (None, a.tenant))
+        if not found:
+            raise ConfigurationError(
+                f"--tenant: no archive of {tenant} is known, but of {', '.join(a.tenant for a in known)}"
+            )
+        return found
+
     def with_archive(self, archive: Archive) -> Self:
         """Return these settings with this archive in place of what else they say about its tenant."""
         return self.model_copy(

@@ -22,6 +22,7 @@ from dicom_pipeline.orchestration.ahead import DatesAhead
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import told, told_without_values
+from dicom_pipeline.orchestration.history import OUTCOME_ASSET
 from dicom_pipeline.orchestration.instance import stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
@@ -34,7 +35,7 @@ from dicom_pipeline.tables.metadata import METADATA_ASSET
 DateObserver = Callable[[DateOutcome], None]
 """Called with the outcome of each date as soon as it is known, in the process of the run."""
 
-DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
+DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
 
 
 def load_assets(
@@ -141,6 +142,11 @@ def _date_events(
         yield from _date_steps(loader, beginning, outcome, stages)
     except Exception as error:
         outcome.error = told(error)
+    if outcome.error is not None:
+        values = metadata.failure_metadata(outcome.error)
+        yield dg.AssetObservation(
+            asset_key(loader.archive, OUTCOME_ASSET), partition=key_of(outcome.date), metadata=values
+        )
     loader.forget(outcome.date)
     outcome.seconds = time.monotonic() - started
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dicom_pipeline.dicom.fields import Kind, TableSpec
+from dicom_pipeline.dicom.fields import Field, Kind, TableSpec
 from dicom_pipeline.tables.flat import is_flat, raw_values, text_places
 from dicom_pipeline.tables.schemas import ARROW_TYPES
 
@@ -46,7 +46,7 @@ class SliceDigester:
     """Accumulates the digest of rows of one table while their batches pass by."""
 
     def __init__(self, spec: TableSpec) -> None:
-        self._columns = [(field, _seed(field.name)) for field in spec.fields if not field.volatile]
+        self._columns = _hashed_columns(spec)
         self._rows = 0
         self._lanes: tuple[int, ...] = (0, 0)
 
@@ -60,21 +60,43 @@ class SliceDigester:
         return SliceDigest(self._rows, "".join(f"{lane:016x}" for lane in self._lanes))
 
     def _add(self, batch: pa.RecordBatch) -> None:
-        rows = np.zeros(batch.num_rows, np.uint64)
-        texts: list[_Texts] = []
-        for field, seed in self._columns:
-            column = batch.column(field.name)
-            if column.null_count == len(column):
-                continue
-            column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])
-            if field.kind is Kind.TEXT:
-                texts.append(_Texts.of(column, seed))
-            else:
-                _add_numbers(rows, column, seed)
-        _add_texts(rows, texts)
+        rows = _row_words(self._columns, batch)
         sums = (_mix(rows).sum(), _mix(rows ^ _SECOND_LANE).sum())
         self._lanes = tuple((lane + int(added)) % 2**64 for lane, added in zip(self._lanes, sums, strict=True))
         self._rows += batch.num_rows
+
+
+def digests_of_stretches(spec: TableSpec, batch: pa.RecordBatch, lengths: Sequence[int]) -> list[SliceDigest]:
+    """Return the digest of each stretch of rows of a batch; the stretches follow each other and fill it.
+
+    For many small slices at once: a batch costs some hundred steps, however many rows it has.
+    """
+    rows = _row_words(_hashed_columns(spec), batch)
+    ends = np.cumsum([0, *lengths])
+    # A running sum overflows as the digest's own addition does.
+    lanes = [np.append(np.uint64(0), np.cumsum(words)) for words in (_mix(rows), _mix(rows ^ _SECOND_LANE))]
+    first, second = (sums[ends[1:]] - sums[ends[:-1]] for sums in lanes)
+    return [SliceDigest(n, f"{int(a):016x}{int(b):016x}") for n, a, b in zip(lengths, first, second, strict=True)]
+
+
+def _hashed_columns(spec: TableSpec) -> list[tuple[Field, np.uint64]]:
+    return [(field, _seed(field.name)) for field in spec.fields if not field.volatile]
+
+
+def _row_words(columns: Sequence[tuple[Field, np.uint64]], batch: pa.RecordBatch) -> Words:
+    rows = np.zeros(batch.num_rows, np.uint64)
+    texts: list[_Texts] = []
+    for field, seed in columns:
+        column = batch.column(field.name)
+        if column.null_count == len(column):
+            continue
+        column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])
+        if field.kind is Kind.TEXT:
+            texts.append(_Texts.of(column, seed))
+        else:
+            _add_numbers(rows, column, seed)
+    _add_texts(rows, texts)
+    return rows
 
 
 def digest_batches(spec: TableSpec, batches: Iterable[pa.RecordBatch]) -> SliceDigest:
