@@ -35,6 +35,14 @@ _home_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of database, staging and Dagster's instance.  [default: $DICOM_PIPELINE_HOME or .dicom_pipeline]",
 )
+_layout_option = click.option(
+    "--layout",
+    type=click.Choice(["date_directories", "any"]),
+    help="Whether the study date is in the path or only in the files.  [default: date_directories]",
+)
+_date_format_option = click.option(
+    "--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]"
+)
 _from_option = click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
 _to_option = click.option("--to", "last", metavar="DATE", help="Last study date, included.")
 _warehouse_option = click.option(
@@ -72,12 +80,8 @@ def cli() -> None:
 @cli.command()
 @click.argument("archive", type=click.Path(path_type=Path))
 @_tenant_option
-@click.option(
-    "--layout",
-    type=click.Choice(["date_directories", "any"]),
-    help="Whether the study date is in the path or only in the files.  [default: date_directories]",
-)
-@click.option("--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]")
+@_layout_option
+@_date_format_option
 @_from_option
 @_to_option
 @_warehouse_option
@@ -259,6 +263,72 @@ def doctor(home: Path | None, warehouse_url: str | None) -> None:
         healthy = healthy and line.good
         click.echo(line.text())
     sys.exit(0 if healthy else 1)
+
+
+@cli.command()
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+@_tenant_option
+@_layout_option
+@_date_format_option
+@_from_option
+@_to_option
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["missing", "failed", "stale", "outdated", "all"]),
+    help="Which dates, as `status` calls them; may be given several times.  [default: all]",
+)
+@click.option("--newest-first", is_flag=True, help="Load the latest dates first.")
+@click.option("--max-runs", type=click.IntRange(1), metavar="N", help="At most N runs an archive.")
+@click.option(
+    "--ui",
+    "ui_url",
+    metavar="URL",
+    envvar="DICOM_PIPELINE_UI",
+    help="Web server of Dagster to use.  [default: this home's]",
+)
+@_warehouse_option
+@_policy_option
+@_home_option
+@_json_option
+def backfill(
+    archive: Path | None,
+    first: str | None,
+    last: str | None,
+    only: tuple[str, ...],
+    newest_first: bool,
+    max_runs: int | None,
+    ui_url: str | None,
+    warehouse: str | None,
+    home: Path | None,
+    as_json: bool,
+    **options: str | None,
+) -> None:
+    """Load dates through Dagster's own backfill, to be watched, canceled and retried in its UI.
+
+    Uses the UI that runs on this home, or starts one for as long as it takes. Without ARCHIVE and --tenant every
+    archive that was loaded or configured is meant.
+
+    
+        dicom-pipeline backfill --tenant hospital-a --from 2015-01-01 --to 2024-12-31
+        dicom-pipeline backfill --only missing --only failed --newest-first --max-runs 5
+    """
+    settings = _settings(home, warehouse)
+    archives = _archives(settings, archive, options)
+    begin, end = _range(first, last)
+
+    from dicom_pipeline.console import BackfillWatcher, print_backfill_report
+    from dicom_pipeline.orchestration.backfill import backfill_archives
+    from dicom_pipeline.orchestration.backfill_plan import ALL, Choice
+
+    choice = Choice(begin, end, only or (ALL,), newest_first, max_runs)
+    with BackfillWatcher(quiet=as_json) as watcher:
+        report = backfill_archives(settings, archives, choice, ui_url, watcher)
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        print_backfill_report(report)
+    sys.exit(0 if report.good else 1)
 
 
 @cli.command("status")

@@ -19,6 +19,7 @@ from dicom_pipeline.dicom.fields import SLICE_TABLES
 
 if TYPE_CHECKING:
     # Only named here: the command `extract` must not wait for Dagster.
+    from dicom_pipeline.orchestration.backfill import BackfillReport
     from dicom_pipeline.orchestration.dates import DateOutcome
     from dicom_pipeline.orchestration.report import LoadReport
     from dicom_pipeline.orchestration.status import ArchiveStatus, DateStatus
@@ -79,6 +80,51 @@ class LoadWatcher:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
+class BackfillWatcher:
+    """Shows a backfill as it goes: a bar on a terminal, now and then a plain line elsewhere, nothing if ``quiet``."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("dates, {task.fields[failed]} failed"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("loading", total=None, failed=0)
+        self._total = self._told = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Say something about the backfill as a whole."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def begin(self, dates: int) -> None:
+        """Say how many dates there are."""
+        self._total = dates
+        self._bar.update(self._task, total=dates)
+
+    def done(self, loaded: int, failed: int) -> None:
+        """Say how many dates have ended how so far."""
+        self._bar.update(self._task, completed=loaded + failed, failed=failed)
+        ended = loaded + failed
+        if not self._console.is_terminal and ended > self._told and ended >= min(self._told * 1.1 + 1, self._total):
+            self._told = ended
+            self.note(f"{ended}/{self._total} dates, {failed} failed")
+
+
 class FileCounter:
     """Shows how many files were read so far, on a terminal only."""
 
@@ -119,6 +165,29 @@ def print_load_report(report: "LoadReport") -> None:
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
     print_rows(f"{report.tenant} in {report.warehouse}", _totals(report.as_json()))
+
+
+def print_backfill_report(report: "BackfillReport") -> None:
+    """Print what became of the dates of each archive, and why those failed that did."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    for one in report.as_json()["archives"]:
+        failed, rest = one["failed"][:_DATES_SHOWN], one["failed"][_DATES_SHOWN:]
+        for date in failed:
+            console.print(f"{date['date']}: FAILED: {date['reason']}", markup=False, soft_wrap=True)
+        if rest:
+            console.print(f"... and {len(rest)} more failed dates; `dicom-pipeline status` tells all")
+        for backfill in one["backfills"]:
+            if backfill["error"]:
+                console.print(f"backfill {backfill['id']}: {backfill['error']}", markup=False, soft_wrap=True)
+        rows = [
+            ("dates chosen", one["chosen"]),
+            ("dates loaded", one["loaded"]),
+            ("dates failed", len(one["failed"])),
+            ("dates not reached", len(one["not_reached"])),
+            ("dates left for another time", one["left_for_another_time"]),
+            ("seconds", round(report.seconds, 1)),
+        ]
+        print_rows(one["tenant"], rows)
 
 
 def print_status(found: "ArchiveStatus") -> None:

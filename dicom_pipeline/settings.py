@@ -128,7 +128,7 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.05
-    partitions_per_run: Annotated[int, Field(ge=1, le=1000)] = 30
+    partitions_per_run: Annotated[int, Field(ge=1, le=1000)] = 200
     allow_schema_evolution: bool = False
 
     @field_validator("archives")

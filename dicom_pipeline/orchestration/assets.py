@@ -23,7 +23,7 @@ from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import told, told_without_values
 from dicom_pipeline.orchestration.history import OUTCOME_ASSET
-from dicom_pipeline.orchestration.instance import stored_together
+from dicom_pipeline.orchestration.instance import PROCESS_TAG, process_tags, stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.sources import date_source
@@ -60,6 +60,9 @@ def load_assets(
         staging: dg.ResourceParam[StagingIOManager],
         extractor: dg.ResourceParam[Extractor],
     ) -> Iterator[DateEvent]:
+        if PROCESS_TAG not in context.run.tags:
+            # Started by a daemon: whoever finds the run after its process was killed must be able to tell.
+            context.instance.add_run_tags(context.run.run_id, process_tags())
         with told_without_values():
             loader = DateLoader(
                 archive=archive,

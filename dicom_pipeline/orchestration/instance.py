@@ -97,7 +97,12 @@ def stored_together(instance: dg.DagsterInstance) -> AbstractContextManager[None
 
 def process_tags() -> dict[str, str]:
     """Return the tags that tell later calls which process a run belonged to."""
-    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"}
+    return {PROCESS_TAG: this_process()}
+
+
+def this_process() -> str:
+    """Return a name of this process that no other will have, on this machine or another; see ``is_gone``."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
 def end_orphaned_runs(instance: dg.DagsterInstance) -> int:
@@ -106,13 +111,14 @@ def end_orphaned_runs(instance: dg.DagsterInstance) -> int:
     A killed process cannot say so itself, and Dagster would show its run as started for ever.
     """
     started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    orphans = [run for run in started if _is_gone(run.tags.get(PROCESS_TAG, ""))]
+    orphans = [run for run in started if is_gone(run.tags.get(PROCESS_TAG, ""))]
     for run in orphans:
         instance.report_run_failed(run, "the process of this run was killed; its finished dates are loaded")
     return len(orphans)
 
 
-def _is_gone(process: str) -> bool:
+def is_gone(process: str) -> bool:
+    """Tell whether the process of that name was one of this machine and has ended."""
     host, _, rest = process.partition(":")
     pid, _, start = rest.partition(":")
     return host == socket.gethostname() and pid.isdigit() and _start_of(int(pid)) != start

@@ -64,13 +64,19 @@ class ArchiveStatus:
     """Every date of an archive that has files, or had some, in ascending order.
 
     Attributes:
+        archive: The archive, with partitions for all its dates.
         files_compared: Whether files were looked at; if not, no date is called stale because they changed.
     """
 
-    tenant: str
+    archive: Archive
     warehouse: str
     dates: list[DateStatus]
     files_compared: bool
+
+    @property
+    def tenant(self) -> str:
+        """The archive's tenant."""
+        return self.archive.tenant
 
     @property
     def counts(self) -> dict[str, int]:
@@ -161,22 +167,32 @@ def archive_status(
         ArchiveError: The archive cannot be listed.
         WarehouseError: The ledger cannot be read.
     """
-    source = date_source(archive, Staging(settings.staging_directory))
+    staging = Staging(settings.staging_directory)
+    source = date_source(archive, staging)
     if isinstance(source, IndexedSource) and compare_files:
         source.refresh(settings.reader)
-    start = max(first or dt.date.min, archive.start_date or dt.date.min)
-    wanted = {date for date in source.listing().dates if start <= date <= (last or dt.date.max)}
-    loads = {d: load for d, load in warehouse.last_loads(archive.tenant).items() if start <= d <= (last or dt.date.max)}
-    history = {d: h for d, h in read_history(instance, archive).items() if start <= d <= (last or dt.date.max)}
+    listed, loads = source.listing().dates, warehouse.last_loads(archive.tenant)
+    archive = archive.covering([date for date in {*listed, *loads} if can_be_loaded(date)])
+    if isinstance(source, IndexedSource):
+        # Files without a date count under the first partition, which has just been settled.
+        source = date_source(archive, staging)
+        listed = source.listing().dates
+    start, end = max(first or dt.date.min, archive.start_date or dt.date.min), last or dt.date.max
+    loads = {date: load for date, load in loads.items() if start <= date <= end}
+    history = {date: known for date, known in read_history(instance, archive).items() if start <= date <= end}
     failed = {date for date, known in history.items() if known.failed}
-    wanted |= failed | {date for date, load in loads.items() if load.listed}
+    wanted = (
+        {date for date in listed if start <= date <= end}
+        | failed
+        | {date for date, load in loads.items() if load.listed}
+    )
     told = failures_of(instance, archive, sorted(failed)) if failed else {}
     now = _fingerprints(source, sorted((wanted & loads.keys()) - failed)) if compare_files else {}
     dates = [
         _status(date, told.get(date) if date in failed else None, loads.get(date), history.get(date), now)
         for date in sorted(wanted)
     ]
-    return ArchiveStatus(archive.tenant, warehouse.display_url, dates, compare_files)
+    return ArchiveStatus(archive, warehouse.display_url, dates, compare_files)
 
 
 def _status(
