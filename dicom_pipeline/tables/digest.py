@@ -16,6 +16,7 @@ the version of a library, the machine or the order and size of batches:
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,6 +108,7 @@ def digest_batches(spec: TableSpec, batches: Iterable[pa.RecordBatch]) -> SliceD
     return digester.result()
 
 
+@cache
 def _seed(name: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
 
