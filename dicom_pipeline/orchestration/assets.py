@@ -3,11 +3,12 @@
 Scope: the operation that takes the dates of a run one by one. What happens to a date is in ``dates.py``, what is shown
 about it in ``metadata.py``, what the assets say of themselves in ``specs.py``. The five assets are one operation: a
 date goes its whole way, only the next one's files are read meanwhile (``ahead.py``), so that a bad date neither stops
-nor hides the others, and each date's events are stored as soon as it is done.
+nor hides the others, and events are stored as dates are done, those of half a second in one commit.
 """
 
 import datetime as dt
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
@@ -34,6 +35,9 @@ from dicom_pipeline.tables.metadata import METADATA_ASSET
 
 DateObserver = Callable[[DateOutcome], None]
 """Called with the outcome of each date as soon as it is known, in the process of the run."""
+
+_TOGETHER_SECONDS = 0.5
+"""For how long events of finished dates wait for those of others: each commit costs as much as a small date."""
 
 DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
 
@@ -77,19 +81,25 @@ def load_assets(
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
         failed: list[str] = []
         with _beginning(loader, [date_of(key) for key in context.partition_keys], stages) as beginning:
-            for key in context.partition_keys:
-                outcome = DateOutcome(date_of(key))
-                events = list(_date_events(loader, beginning, outcome, stages))
+            keys = deque(context.partition_keys)
+            while keys:
+                outcomes: list[DateOutcome] = []
+                until = time.monotonic() + _TOGETHER_SECONDS
                 try:
                     with stored_together(context.instance):
-                        yield from events
+                        while keys and (not outcomes or time.monotonic() < until):
+                            outcome = DateOutcome(date_of(keys.popleft()))
+                            events = list(_date_events(loader, beginning, outcome, stages))
+                            outcomes.append(outcome)
+                            yield from events
                 finally:
-                    # Also where its events cannot be stored: the date is loaded all the same.
-                    if observer is not None:
+                    # Also where their events cannot be stored: the dates are loaded all the same.
+                    for outcome in outcomes if observer is not None else ():
                         observer(outcome)
-                if outcome.error is not None:
-                    failed.append(key)
-                    context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
+                for outcome in outcomes:
+                    if outcome.error is not None:
+                        failed.append(key_of(outcome.date))
+                        context.log.error("%s %s: %s", archive.tenant, key_of(outcome.date), outcome.error)
         if failed:
             total = len(context.partition_keys)
             raise dg.Failure(f"{len(failed)} of {total} dates failed: {', '.join(failed)}", allow_retries=False)
