@@ -94,8 +94,9 @@ def load_assets(
                             yield from events
                 finally:
                     # Also where their events cannot be stored: the dates are loaded all the same.
-                    for outcome in outcomes if observer is not None else ():
-                        observer(outcome)
+                    if observer is not None:
+                        for outcome in outcomes:
+                            observer(outcome)
                 for outcome in outcomes:
                     if outcome.error is not None:
                         failed.append(key_of(outcome.date))
