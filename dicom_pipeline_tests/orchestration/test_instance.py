@@ -74,9 +74,7 @@ def test_runs_are_ended_whose_process_or_code_server_is_gone(tmp_path: Path, mon
         "killed": {instance.PROCESS_TAG: f"{host}:1:1"},
         "on another machine": {instance.PROCESS_TAG: "x:1:1"},
         "its server is there": {instance.GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": str(server)})},
-        "its server is gone": {
-            instance.GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": str(tmp_path / "x")})
-        },
+        "its server is gone": {instance.GRPC_INFO_TAG: gone},
         "of a server elsewhere": {instance.GRPC_INFO_TAG: json.dumps({"host": "x", "port": 1})},
     }
     with open_instance(tmp_path / "home") as opened, socket.socket(socket.AF_UNIX) as listening:
