@@ -324,7 +324,8 @@ def _guarded(call: Callable[_P, _R]) -> Callable[_P, _R]:
             click.echo("interrupted; finished dates are loaded, run the same command again for the rest", err=True)
             sys.exit(130)
         except PipelineError as error:
-            click.echo(f"dicom-pipeline: {error}", err=True)
+            for problem in str(error).splitlines():
+                click.echo(f"dicom-pipeline: {problem}", err=True)
             sys.exit(2)
         except Exception as error:  # a library's text may carry a patient's data: only type and place are told
             click.echo(f"dicom-pipeline: unexpected {type(error).__name__} in {place_of(error)}", err=True)

@@ -16,7 +16,10 @@ class PipelineError(Exception):
 
 
 class ConfigurationError(PipelineError):
-    """A setting, argument or URL is wrong: nothing was started (exit code 2)."""
+    """A setting, argument or URL is wrong: nothing was started (exit code 2).
+
+    A settings file may have several problems: ``str()`` is then one line each.
+    """
 
 
 class UnsupportedDatabase(ConfigurationError):

@@ -44,7 +44,7 @@ def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Line]:
         settings = load_settings()
         archives = settings.all_archives
     except PipelineError as error:
-        yield Line(False, "settings", str(error))
+        yield from (Line(False, "settings", problem) for problem in str(error).splitlines())
         return
     yield Line(True, "headers", _headers(settings.reader))
     yield Line(True, "settings", f"home {settings.home.absolute()}, archives: {len(archives)}")
