@@ -11,7 +11,7 @@ from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.failures import told_without_values
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.sources import IndexedSource, date_source
-from dicom_pipeline.orchestration.specs import index_spec, overview_spec
+from dicom_pipeline.orchestration.specs import index_spec, overview_spec, warehouse_key
 from dicom_pipeline.settings import Archive
 
 
@@ -35,8 +35,11 @@ def overview_asset(archive: Archive) -> dg.AssetsDefinition:
     """Return the asset that draws instances by date and modality from the warehouse."""
     spec = overview_spec(archive)
 
-    @dg.multi_asset(name=f"{archive.key_name}_overview", specs=[spec])
-    def archive_overview(warehouse: dg.ResourceParam[WarehouseIOManager]) -> Iterator[dg.MaterializeResult[None]]:
+    @dg.multi_asset(
+        name=f"{archive.key_name}_overview", specs=[spec], required_resource_keys={warehouse_key(archive.warehouse)}
+    )
+    def archive_overview(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
         with told_without_values():
             values = metadata.overview_metadata(warehouse.client().overview(archive.tenant))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=values)

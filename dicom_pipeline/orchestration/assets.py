@@ -26,7 +26,7 @@ from dicom_pipeline.orchestration.instance import stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.sources import date_source
-from dicom_pipeline.orchestration.specs import asset_key, date_specs
+from dicom_pipeline.orchestration.specs import asset_key, date_specs, pool_name, warehouse_key
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.metadata import METADATA_ASSET
@@ -51,14 +51,14 @@ def load_assets(
         specs=date_specs(archive, partitions),
         check_specs=check_specs(archive, partitions),
         can_subset=True,
-        backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run),
+        backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run_of(archive)),
+        required_resource_keys={warehouse_key(archive.warehouse), "staging", "extractor"},
+        pool=pool_name(archive),
     )
-    def load_dates(
-        context: dg.AssetExecutionContext,
-        warehouse: dg.ResourceParam[WarehouseIOManager],
-        staging: dg.ResourceParam[StagingIOManager],
-        extractor: dg.ResourceParam[Extractor],
-    ) -> Iterator[DateEvent]:
+    def load_dates(context: dg.AssetExecutionContext) -> Iterator[DateEvent]:
+        warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
+        staging: StagingIOManager = context.resources.staging
+        extractor: Extractor = context.resources.extractor
         with told_without_values():
             loader = DateLoader(
                 archive=archive,
@@ -68,7 +68,7 @@ def load_assets(
                 warehouse=warehouse.client(),
                 run_id=context.run.run_id,
                 clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-                reject_limit=settings.reject_limit,
+                reject_limit=settings.reject_limit_of(archive),
             )
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
         failed: list[str] = []

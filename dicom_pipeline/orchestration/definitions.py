@@ -15,8 +15,9 @@ from dicom_pipeline.orchestration.archive_assets import index_asset, overview_as
 from dicom_pipeline.orchestration.assets import DateObserver, load_assets
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
+from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.orchestration.standing import standing_checks
-from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Archive, Settings
+from dicom_pipeline.settings import Archive, Settings, warehouse_variable
 
 EXAMPLE_ARCHIVE = Archive(tenant="default", root="archive")
 """Stands in where no archive is configured, so that the graph can be looked at before anything else is done."""
@@ -53,22 +54,36 @@ def build_definitions(
         resource_overrides: Resources that replace the configured ones, by key.
     """
     archives = settings.all_archives or (EXAMPLE_ARCHIVE,)
-    with warnings.catch_warnings():
-        # Backfill policies are beta and partitioned checks preview in Dagster 1.13; both are needed and tested here.
-        warnings.filterwarnings("ignore", category=dg.BetaWarning)
-        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-        parts = [_archive_definitions(archive, settings, observer) for archive in archives]
+    parts = [archive_definitions(archive, settings, observer) for archive in archives]
+    return dg.Definitions.merge(*parts, shared_definitions(shared_resources(settings) | dict(resource_overrides or {})))
+
+
+def shared_resources(settings: Settings) -> dict[str, Any]:
+    """Return the resources of all archives, by key."""
     staging = StagingIOManager(root=str(settings.staging_directory.absolute()))
-    resources: dict[str, Any] = {
-        "warehouse": _warehouse_resource(settings),
+    warehouses: list[tuple[str | None, str | None]] = [(None, settings.warehouse), *settings.warehouses.items()]
+    return {
+        **{warehouse_key(name): _warehouse_resource(settings, name, url) for name, url in warehouses},
         "staging": staging,
         # Assets of other people that name no IO manager are staged too, never pickled.
         "io_manager": staging,
         "extractor": ExtractorResource(reader=settings.reader, workers=settings.workers, threads=settings.threads),
     }
+
+
+def shared_definitions(resources: Mapping[str, Any]) -> dg.Definitions:
+    """Return what all archives have in common: the resources, and how steps are executed."""
     # One process a run, also for what is materialized by hand: starting another costs more than a date does.
-    shared = dg.Definitions(resources=resources | dict(resource_overrides or {}), executor=dg.in_process_executor)
-    return dg.Definitions.merge(*parts, shared)
+    return dg.Definitions(resources=resources, executor=dg.in_process_executor)
+
+
+def archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None = None) -> dg.Definitions:
+    """Return the definitions of one archive; they need those that all share."""
+    with warnings.catch_warnings():
+        # Backfill policies are beta and partitioned checks preview in Dagster 1.13; both are needed and tested here.
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+        return _archive_definitions(archive, settings, observer)
 
 
 def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:
@@ -98,11 +113,11 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> Any:
     return dg.define_asset_job(name, selection, description=description, executor_def=dg.in_process_executor)
 
 
-def _warehouse_resource(settings: Settings) -> WarehouseIOManager:
+def _warehouse_resource(settings: Settings, name: str | None, given: str | None) -> WarehouseIOManager:
     """Name the environment variable where it is the source: Dagster stores configured values, also passwords."""
-    url: Any = settings.warehouse
-    if url is not None and os.environ.get(WAREHOUSE_VARIABLE) == url:
-        url = dg.EnvVar(WAREHOUSE_VARIABLE)
+    url: Any = given
+    if url is not None and os.environ.get(warehouse_variable(name)) == url:
+        url = dg.EnvVar(warehouse_variable(name))
     return WarehouseIOManager(
         url=url, home=str(settings.home.absolute()), allow_schema_evolution=settings.allow_schema_evolution
     )

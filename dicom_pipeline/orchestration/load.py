@@ -31,6 +31,7 @@ from dicom_pipeline.orchestration.partitions import key_of
 from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
 from dicom_pipeline.orchestration.sources import EARLIEST_DATE, MOST_DAYS_AHEAD, can_be_loaded, date_source
+from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.staging import Staging
@@ -67,7 +68,7 @@ def load_archive(
     started = time.monotonic()
     _check_root(archive)
     staging = Staging(settings.staging_directory)
-    manager = warehouse_manager(settings)
+    manager = warehouse_manager(settings, archive)
     with (
         Interrupts() as interrupts,
         closing(manager.client()) as warehouse,
@@ -75,7 +76,10 @@ def load_archive(
         Extractor(settings.reader, settings.workers, settings.threads) as extractor,
     ):
         # Opened once: a run that did so itself would connect, and prepare the tables, for every gap between dates.
-        resources = {"extractor": extractor, "warehouse": dg.IOManagerDefinition.hardcoded_io_manager(manager)}
+        resources = {
+            "extractor": extractor,
+            warehouse_key(archive.warehouse): dg.IOManagerDefinition.hardcoded_io_manager(manager),
+        }
         report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):
             progress.note("a former load was killed; what it left undone is done now")
@@ -90,7 +94,7 @@ def load_archive(
         progress.begin(len(dates))
         jobs = _Jobs(settings, archive, resources, report, progress, interrupts)
         _refuse_far_dates(jobs, dates)
-        for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
+        for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run_of(archive)):
             _run_dates(jobs, instance, chunk)
         _look_over_all(jobs, instance, whole=first is None and last is None)
         report.rows = _rows_now(report, warehouse)
@@ -109,10 +113,13 @@ def _look_over_all(jobs: "_Jobs", instance: dg.DagsterInstance, *, whole: bool) 
         jobs.progress.note("conflicts over all dates could not be looked for; the run in the UI says why")
 
 
-def warehouse_manager(settings: Settings) -> WarehouseIOManager:
-    """Return the door to the warehouse the settings name, for use outside of any run."""
-    home = str(settings.home.absolute())
-    return WarehouseIOManager(url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution)
+def warehouse_manager(settings: Settings, archive: Archive) -> WarehouseIOManager:
+    """Return the door to the archive's warehouse, for use outside of any run."""
+    return WarehouseIOManager(
+        url=settings.warehouse_of(archive),
+        home=str(settings.home.absolute()),
+        allow_schema_evolution=settings.allow_schema_evolution,
+    )
 
 
 def _check_root(archive: Archive) -> None:
@@ -187,11 +194,10 @@ class _Jobs:
         self.progress = progress
         self.interrupts = interrupts
         self.archive = archive
-        self.definitions = build_definitions(
-            settings.with_archive(archive),
-            observer=self.observe,
-            resource_overrides=resources,
-        )
+        # The other archives matter for their names only.
+        _ = settings.with_archive(archive).all_archives
+        alone = settings.model_copy(update={"archives": (archive,), "remembered": ()})
+        self.definitions = build_definitions(alone, observer=self.observe, resource_overrides=resources)
 
     def observe(self, outcome: DateOutcome) -> None:
         self.report.outcomes.append(outcome)

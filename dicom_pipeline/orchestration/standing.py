@@ -13,7 +13,7 @@ from dicom_pipeline.orchestration.checks import severity_of
 from dicom_pipeline.orchestration.failures import told_without_values
 from dicom_pipeline.orchestration.metadata import findings_metadata
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
-from dicom_pipeline.orchestration.specs import asset_key
+from dicom_pipeline.orchestration.specs import asset_key, warehouse_key
 from dicom_pipeline.quality.catalogue import STANDING_CHECKS
 from dicom_pipeline.quality.conflicts import Conflict, conflict_findings
 from dicom_pipeline.settings import Archive
@@ -32,10 +32,14 @@ def standing_checks(archive: Archive) -> dg.AssetChecksDefinition:
         for check in STANDING_CHECKS
     ]
 
-    @dg.multi_asset_check(name=f"{archive.key_name}_standing", specs=specs, can_subset=True)
-    def check_all_dates(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[WarehouseIOManager]
-    ) -> Iterator[dg.AssetCheckResult]:
+    @dg.multi_asset_check(
+        name=f"{archive.key_name}_standing",
+        specs=specs,
+        can_subset=True,
+        required_resource_keys={warehouse_key(archive.warehouse)},
+    )
+    def check_all_dates(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
         for spec in specs:
             if spec.key in context.selected_asset_check_keys:
                 yield _result(spec, archive.tenant, warehouse)

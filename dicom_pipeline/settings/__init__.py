@@ -5,3 +5,4 @@ from dicom_pipeline.settings.archive import validate_tenant as validate_tenant
 from dicom_pipeline.settings.pipeline import CONFIG_FILE as CONFIG_FILE
 from dicom_pipeline.settings.pipeline import WAREHOUSE_VARIABLE as WAREHOUSE_VARIABLE
 from dicom_pipeline.settings.pipeline import Settings as Settings
+from dicom_pipeline.settings.pipeline import warehouse_variable as warehouse_variable

@@ -25,14 +25,14 @@ _ENVIRONMENT = "DICOM_PIPELINE_"
 WAREHOUSE_VARIABLE = _ENVIRONMENT + "WAREHOUSE"
 # Written by loads from the shell, or by us alone.
 _HIDDEN = frozenset({"first_date", "last_date", "remembered"})
-_WAREHOUSE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}\Z")
+_WAREHOUSE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def warehouse_variable(name: str | None) -> str:
     """Return the environment variable that gives the URL of a named warehouse, or of the one all archives share."""
-    return WAREHOUSE_VARIABLE + (f"_{name.upper().replace('-', '_')}" if name else "")
+    return WAREHOUSE_VARIABLE + (f"_{name.upper()}" if name else "")
 
 
 class Settings(BaseModel):
@@ -73,7 +73,7 @@ class Settings(BaseModel):
     def _warehouses_are_named(cls, warehouses: Any) -> Any:
         for name, url in warehouses.items() if isinstance(warehouses, dict) else ():
             if not _WAREHOUSE_NAME.match(name):
-                raise PlacedError(("warehouses", name), "a name is a small letter and up to 31 of a-z 0-9 _ -")
+                raise PlacedError(("warehouses", name), "a name is a small letter and up to 31 of a-z 0-9 _")
             if url is None:
                 problem = f"has no URL: give it here, or in {warehouse_variable(name)}"
                 raise PlacedError(("warehouses", name), problem)

@@ -139,11 +139,11 @@ def test_an_archive_may_name_a_warehouse_whose_url_may_come_from_the_environment
     settings = load(
         tmp_path,
         "warehouse: postgresql://db/main\n"
-        "warehouses: {research: postgresql://db/research, night-shift: }\n"
+        "warehouses: {research: postgresql://db/research, night_shift: }\n"
         "archives:\n"
         "  - {tenant: a, root: /a}\n"
         "  - {tenant: b, root: /b, warehouse: research}\n"
-        "  - {tenant: c, root: /c, warehouse: night-shift}\n",
+        "  - {tenant: c, root: /c, warehouse: night_shift}\n",
         DICOM_PIPELINE_WAREHOUSE_NIGHT_SHIFT="postgresql://me:secret@db/night",
     )
     urls = [settings.warehouse_of(archive) for archive in settings.all_archives]
