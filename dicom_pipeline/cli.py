@@ -14,6 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -232,6 +233,41 @@ def psql(home: Path | None, arguments: tuple[str, ...]) -> None:
     command = [*server.psql_command(), *arguments]
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+@cli.command()
+@click.argument("url_a")
+@click.argument("url_b")
+@click.option("--tenant", help="Only this tenant.  [default: every tenant of either]")
+@click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
+@click.option("--to", "last", metavar="DATE", help="Last study date, included.")
+@_json_option
+def compare(url_a: str, url_b: str, tenant: str | None, first: str | None, last: str | None, as_json: bool) -> None:
+    """Compare the rows of two warehouses, whichever databases they are: counts, digests, and the keys that differ.
+
+    Passwords are best left out of the URLs: PGPASSWORD, ~/.pgpass and MYSQL_PWD are read. Exit code 1 if anything
+    differs.
+
+    \b
+        dicom-pipeline compare "$(dicom-pipeline warehouse url)" doris://loader@fe.example:9030/dicom
+        dicom-pipeline compare $URL_A $URL_B --tenant hospital-a --from 2024-01-01 --to 2024-01-31 --json
+    """
+    from dicom_pipeline.console import DateCounter, print_comparison
+    from dicom_pipeline.warehouse.compare import compare_slice, slices_of
+    from dicom_pipeline.warehouse.factory import create_warehouse
+
+    name, begin, end = None if tenant is None else _tenant(tenant), _date(first, "--from"), _date(last, "--to")
+    with closing(create_warehouse(url_a)) as a, closing(create_warehouse(url_b)) as b:
+        slices = slices_of(a, b, name, begin, end)
+        with DateCounter(len(slices), quiet=as_json) as advance:
+            compared = [c for target in slices for c in advance(compare_slice(a, b, target))]
+        differing = [comparison for comparison in compared if not comparison.equal]
+        if as_json:
+            summary = {"a": a.display_url, "b": b.display_url, "equal": not differing, "slices": len(slices)}
+            click.echo(json.dumps({**summary, "tables": [comparison.as_json() for comparison in compared]}))
+        else:
+            print_comparison(a.display_url, b.display_url, compared)
+    sys.exit(1 if differing else 0)
 
 
 @cli.command()

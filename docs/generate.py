@@ -11,7 +11,8 @@ from dicom_pipeline.dicom.fields import ALL_TABLES, HEADER_FIELDS, Field, TableS
 from dicom_pipeline.dicom.reasons import REASONS, ReasonInfo
 from dicom_pipeline.quality.catalogue import CHECKS
 from dicom_pipeline.tables.schemas import ARROW_TYPES, metadata_schema
-from dicom_pipeline.warehouse.ddl import PARTITIONED, sql_type
+from dicom_pipeline.warehouse.base import PARTITIONED
+from dicom_pipeline.warehouse.postgres.ddl import sql_type
 
 FOLDER = Path(__file__).parent
 

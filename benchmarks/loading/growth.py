@@ -16,7 +16,7 @@ from benchmarks.loading.server import Server
 from benchmarks.measure import measured
 from dicom_pipeline.dicom.fields import IMAGE
 from dicom_pipeline.warehouse.base import Slice
-from dicom_pipeline.warehouse.ddl import PARTITION_FUNCTION
+from dicom_pipeline.warehouse.postgres.ddl import PARTITION_FUNCTION
 
 FULL, EMPTY = "full", "empty"
 _DAYS_AT_ONCE = 28

@@ -16,13 +16,14 @@ the version of a library, the machine or the order and size of batches:
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dicom_pipeline.dicom.fields import Kind, TableSpec
+from dicom_pipeline.dicom.fields import Field, Kind, TableSpec
 from dicom_pipeline.tables.flat import is_flat, raw_values, text_places
 from dicom_pipeline.tables.schemas import ARROW_TYPES
 
@@ -46,7 +47,7 @@ class SliceDigester:
     """Accumulates the digest of rows of one table while their batches pass by."""
 
     def __init__(self, spec: TableSpec) -> None:
-        self._columns = [(field, _seed(field.name)) for field in spec.fields if not field.volatile]
+        self._fields = tuple(field for field in spec.fields if not field.volatile)
         self._rows = 0
         self._lanes: tuple[int, ...] = (0, 0)
 
@@ -60,21 +61,27 @@ class SliceDigester:
         return SliceDigest(self._rows, "".join(f"{lane:016x}" for lane in self._lanes))
 
     def _add(self, batch: pa.RecordBatch) -> None:
-        rows = np.zeros(batch.num_rows, np.uint64)
-        texts: list[_Texts] = []
-        for field, seed in self._columns:
-            column = batch.column(field.name)
-            if column.null_count == len(column):
-                continue
-            column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])
-            if field.kind is Kind.TEXT:
-                texts.append(_Texts.of(column, seed))
-            else:
-                _add_numbers(rows, column, seed)
-        _add_texts(rows, texts)
+        rows = row_words(self._fields, batch)
         sums = (_mix(rows).sum(), _mix(rows ^ _SECOND_LANE).sum())
         self._lanes = tuple((lane + int(added)) % 2**64 for lane, added in zip(self._lanes, sums, strict=True))
         self._rows += batch.num_rows
+
+
+def row_words(fields: Iterable[Field], batch: pa.RecordBatch) -> Words:
+    """Return 64 bits a row of ``batch`` over the columns given: equal values, equal words; any order of columns."""
+    rows = np.zeros(batch.num_rows, np.uint64)
+    texts: list[_Texts] = []
+    for field in fields:
+        column, seed = batch.column(field.name), _seed(field.name)
+        if column.null_count == len(column):
+            continue
+        column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])
+        if field.kind is Kind.TEXT:
+            texts.append(_Texts.of(column, seed))
+        else:
+            _add_numbers(rows, column, seed)
+    _add_texts(rows, texts)
+    return rows
 
 
 def digest_batches(spec: TableSpec, batches: Iterable[pa.RecordBatch]) -> SliceDigest:
@@ -85,6 +92,7 @@ def digest_batches(spec: TableSpec, batches: Iterable[pa.RecordBatch]) -> SliceD
     return digester.result()
 
 
+@cache
 def _seed(name: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dicom_pipeline.orchestration.doctor import Line, diagnose
+from dicom_pipeline.orchestration.doctor import diagnose
 from dicom_pipeline.settings import Settings
+from dicom_pipeline.warehouse.base import Matter
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
@@ -21,7 +22,7 @@ def guarded(server: EmbeddedPostgres, empty_database: Database) -> Database:
     return empty_database
 
 
-def last_line(loader: Loader, url: str) -> Line:
+def last_line(loader: Loader, url: str) -> Matter:
     settings = Settings(home=loader.settings.home, warehouse=url)
     return list(diagnose(lambda: settings))[-1]
 

@@ -9,7 +9,7 @@ import psycopg
 from dicom_pipeline.dicom.fields import IMAGE
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.quality.findings import SAMPLE_SIZE
-from dicom_pipeline.warehouse.ddl import quote_name
+from dicom_pipeline.warehouse.postgres.ddl import quote_name
 
 _CONFLICTS = """
 WITH conflict AS MATERIALIZED (

@@ -9,7 +9,7 @@ import time
 import psycopg
 
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
-from dicom_pipeline.warehouse.url import WarehouseUrl
+from dicom_pipeline.warehouse.postgres.url import PostgresUrl
 
 _PATIENCE_SECONDS = 8.0
 _FIRST_PAUSE_SECONDS = 0.1
@@ -41,7 +41,7 @@ _LASTING = (
 _SETTINGS = {"connect_timeout": "10", "keepalives_idle": "60", "tcp_user_timeout": "120000"}
 
 
-def connect(url: WarehouseUrl) -> psycopg.Connection:
+def connect(url: PostgresUrl) -> psycopg.Connection:
     """Return a connection in autocommit mode, trying for some seconds while the failure looks like a passing one.
 
     Raises:

@@ -11,7 +11,8 @@ import psycopg
 
 from dicom_pipeline.dicom.fields import ALL_TABLES, Field, TableSpec
 from dicom_pipeline.errors import SchemaDrift, WarehouseError
-from dicom_pipeline.warehouse import ddl
+from dicom_pipeline.warehouse.base import PARTITIONED
+from dicom_pipeline.warehouse.postgres import ddl
 
 _PREPARE_LOCK = 0x6469_636F_6D5F_6464
 
@@ -120,7 +121,7 @@ def _column_differences(table: TableSpec, found: dict[str, tuple[str, bool]]) ->
 
 
 def _relation_differences(connection: psycopg.Connection, table: TableSpec) -> list[str]:
-    partitioned = table in ddl.PARTITIONED
+    partitioned = table in PARTITIONED
     expected = ("p", f"RANGE ({table.date_column})") if partitioned else ("r", None)
     if next(iter(_rows(connection, _RELATION, table)), None) != expected:
         wanted = f"a table partitioned by range of {table.date_column}" if partitioned else "an ordinary table"

@@ -7,8 +7,7 @@ Scope: looking at privileges, as ``drift.prepare`` and ``replace.replace_slice``
 import psycopg
 
 from dicom_pipeline.dicom.fields import LOAD, SLICE_TABLES
-from dicom_pipeline.warehouse import ddl
-from dicom_pipeline.warehouse.postgres import drift
+from dicom_pipeline.warehouse.postgres import ddl, drift
 
 _NEEDED: dict[str, list[str]] = {
     **{table.name: ["SELECT", "INSERT", "UPDATE", "DELETE"] for table in SLICE_TABLES},

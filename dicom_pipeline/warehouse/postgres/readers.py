@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dicom_pipeline.warehouse.url import WarehouseUrl
+from dicom_pipeline.warehouse.postgres.url import PostgresUrl
 
 _FRESH_SECONDS = 2.0
 """A connection that was used so lately is not asked whether it is still there: a date reads several small things."""
@@ -18,7 +18,7 @@ _FRESH_SECONDS = 2.0
 class ReaderPool:
     """Idle ADBC connections to one database."""
 
-    def __init__(self, url: WarehouseUrl) -> None:
+    def __init__(self, url: PostgresUrl) -> None:
         self._url = url
         self._idle: list[tuple[Any, float]] = []
 

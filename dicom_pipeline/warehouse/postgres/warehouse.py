@@ -5,7 +5,7 @@ Scope: holding the connection and the rule that tables are prepared once before 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psycopg
 import pyarrow as pa
@@ -14,12 +14,12 @@ from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Slice, TableChange
+from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Matter, Slice, TableChange
 from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read, replace
 from dicom_pipeline.warehouse.postgres.connection import connect
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
-from dicom_pipeline.warehouse.url import WarehouseUrl
+from dicom_pipeline.warehouse.postgres.url import PostgresUrl
 
 
 class PostgresWarehouse:
@@ -32,7 +32,7 @@ class PostgresWarehouse:
 
     kind = "postgresql"
 
-    def __init__(self, url: WarehouseUrl, *, allow_schema_evolution: bool = False) -> None:
+    def __init__(self, url: PostgresUrl, *, allow_schema_evolution: bool = False) -> None:
         self._url = url
         self._allow_schema_evolution = allow_schema_evolution
         self._readers = ReaderPool(url)
@@ -68,6 +68,10 @@ class PostgresWarehouse:
                 self._connection(), allow_schema_evolution=self._allow_schema_evolution
             )
 
+    def examine(self) -> Iterator[Matter]:
+        """Yield nothing: a load depends on nothing but tables and privileges."""
+        yield from ()
+
     def replace_slice(
         self,
         target: Slice,
@@ -101,6 +105,11 @@ class PostgresWarehouse:
         """Return the dates on which the tenant has rows in any slice table."""
         with translated("listing the dates"):
             return read.dates(self._connection(), tenant_id)
+
+    def tenants(self) -> set[str]:
+        """Return the tenants that have rows in any slice table."""
+        with translated("listing the tenants"):
+            return read.tenants(self._connection())
 
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""

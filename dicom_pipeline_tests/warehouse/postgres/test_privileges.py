@@ -11,8 +11,8 @@ from dicom_pipeline.warehouse.base import ArrowSource
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.warehouse.conftest import Database
+from dicom_pipeline_tests.warehouse.postgres.test_roles import as_role, run_script
 from dicom_pipeline_tests.warehouse.rows import TARGET, facts, make_rows
-from dicom_pipeline_tests.warehouse.test_roles import as_role, run_script
 
 ON_TABLES = [f"{p} on {t.name}" for t in SLICE_TABLES for p in ("SELECT", "INSERT", "UPDATE", "DELETE")]
 ON_TABLES += [f"INSERT on {LOAD.name}"]

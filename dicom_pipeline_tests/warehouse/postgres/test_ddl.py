@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dicom_pipeline.dicom.fields import ALL_TABLES, STATE, Field, Kind, Rule, TableSpec
-from dicom_pipeline.warehouse import ddl
+from dicom_pipeline.warehouse.postgres import ddl
 
 GOLDEN = Path(__file__).parent / "golden" / "postgresql.sql"
 

@@ -9,9 +9,9 @@ a load costs the same in year twenty as in year one. Partitions are made by a fu
 rights, because PostgreSQL lets only a table's owner attach them and a loading role should own nothing.
 """
 
-from dicom_pipeline.dicom.fields import IMAGE, STATE, Field, Kind, TableSpec
+from dicom_pipeline.dicom.fields import Field, Kind, TableSpec
+from dicom_pipeline.warehouse.base import PARTITIONED
 
-PARTITIONED: tuple[TableSpec, ...] = (IMAGE, STATE)
 PARTITION_FUNCTION = "dicom_ensure_partition"
 
 _SQL_TYPES: dict[Kind, str] = {

@@ -15,7 +15,7 @@ from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.warehouse.conftest import Database
 from dicom_pipeline_tests.warehouse.rows import TARGET, empty_slice, facts, make_slice
 
-SCRIPT = Path(__file__).parents[2] / "deploy" / "postgresql" / "roles.sql"
+SCRIPT = Path(__file__).parents[3] / "deploy" / "postgresql" / "roles.sql"
 
 
 def run_script(server: EmbeddedPostgres, database: Database) -> None:

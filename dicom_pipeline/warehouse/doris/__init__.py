@@ -1,0 +1,1 @@
+"""Apache Doris behind the Warehouse interface."""
