@@ -30,6 +30,12 @@ class ArchiveError(PipelineError):
     """The archive's root or a date's directory cannot be listed."""
 
 
+class ArchiveUnavailable(ArchiveError):
+    """The archive's file system or this machine could not answer now: trying again may help."""
+
+    transient = True
+
+
 class WarehouseError(PipelineError):
     """The database refused or the statement failed for a reason that will not go away by itself."""
 

@@ -20,8 +20,10 @@ def index_asset(archive: Archive, reader: str) -> dg.AssetsDefinition:
     spec = index_spec(archive)
 
     @dg.multi_asset(name=f"{archive.key_name}_index", specs=[spec])
-    def archive_index(staging: dg.ResourceParam[StagingIOManager]) -> Iterator[dg.MaterializeResult[None]]:
-        with told_without_values():
+    def archive_index(
+        context: dg.AssetExecutionContext, staging: dg.ResourceParam[StagingIOManager]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        with told_without_values(context):
             source = date_source(archive, staging.staging)
             if not isinstance(source, IndexedSource):
                 raise TypeError("only the layout 'any' has an index")
@@ -40,7 +42,7 @@ def overview_asset(archive: Archive) -> dg.AssetsDefinition:
     )
     def archive_overview(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
-        with told_without_values():
+        with told_without_values(context):
             values = metadata.overview_metadata(warehouse.client().overview(archive.tenant))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=values)
 

@@ -19,9 +19,10 @@ import dagster as dg
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.ahead import DatesAhead
+from dicom_pipeline.orchestration.attempts import Attempt, Attempts
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
-from dicom_pipeline.orchestration.failures import told, told_without_values
+from dicom_pipeline.orchestration.failures import is_transient, told, told_without_values
 from dicom_pipeline.orchestration.instance import stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
@@ -45,6 +46,7 @@ def load_assets(
     Its checks gate inside it: a date that a blocking check refuses is not loaded, and fails. At the end the run fails
     if any date did, and says which.
     """
+    attempts = Attempts()
 
     @dg.multi_asset(
         name=f"{archive.key_name}_load",
@@ -59,7 +61,8 @@ def load_assets(
         warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
         staging: StagingIOManager = context.resources.staging
         extractor: Extractor = context.resources.extractor
-        with told_without_values():
+        attempt = attempts.begin(context)
+        with told_without_values(context):
             loader = DateLoader(
                 archive=archive,
                 source=date_source(archive, staging.staging),
@@ -71,24 +74,21 @@ def load_assets(
                 reject_limit=settings.reject_limit_of(archive),
             )
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
-        failed: list[str] = []
-        with _beginning(loader, [date_of(key) for key in context.partition_keys], stages) as beginning:
-            for key in context.partition_keys:
+        with _beginning(loader, [date_of(key) for key in attempt.keys], stages) as beginning:
+            for key in attempt.keys:
                 outcome = DateOutcome(date_of(key))
-                events = list(_date_events(loader, beginning, outcome, stages))
+                events = list(_date_events(loader, beginning, outcome, stages, attempt))
+                last_word = attempt.note(key, outcome)
                 try:
                     with stored_together(context.instance):
                         yield from events
                 finally:
                     # Also where its events cannot be stored: the date is loaded all the same.
-                    if observer is not None:
+                    if observer is not None and last_word:
                         observer(outcome)
                 if outcome.error is not None:
-                    failed.append(key)
                     context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
-        if failed:
-            total = len(context.partition_keys)
-            raise dg.Failure(f"{len(failed)} of {total} dates failed: {', '.join(failed)}", allow_retries=False)
+        attempt.end(context)
 
     return load_dates
 
@@ -133,14 +133,15 @@ def _beginning(loader: DateLoader, dates: list[dt.date], stages: _Stages) -> Abs
 
 
 def _date_events(
-    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages
+    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages, attempt: Attempt
 ) -> Iterator[DateEvent]:
     """Take one date as far as it goes; its error ends up in the outcome, never in an exception."""
     started = time.monotonic()
     try:
+        attempt.refuse_if_hopeless()
         yield from _date_steps(loader, beginning, outcome, stages)
     except Exception as error:
-        outcome.error = told(error)
+        outcome.error, outcome.transient = told(error), is_transient(error)
     loader.forget(outcome.date)
     outcome.seconds = time.monotonic() - started
 

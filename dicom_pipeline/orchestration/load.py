@@ -25,6 +25,7 @@ from dicom_pipeline.orchestration.definitions import (
     load_job_name,
     overview_job_name,
 )
+from dicom_pipeline.orchestration.failures import ONCE_TAG
 from dicom_pipeline.orchestration.instance import end_orphaned_runs, open_instance, process_tags
 from dicom_pipeline.orchestration.interrupts import Interrupts
 from dicom_pipeline.orchestration.partitions import key_of
@@ -194,12 +195,15 @@ class _Jobs:
         self.progress = progress
         self.interrupts = interrupts
         self.archive = archive
+        self.patient = True
         # The other archives matter for their names only.
         _ = settings.with_archive(archive).all_archives
         alone = settings.model_copy(update={"archives": (archive,), "remembered": ()})
         self.definitions = build_definitions(alone, observer=self.observe, resource_overrides=resources)
 
     def observe(self, outcome: DateOutcome) -> None:
+        # What did not pass within one run is not waited for again in each of the following.
+        self.patient = self.patient and not outcome.transient
         self.report.outcomes.append(outcome)
         self.progress.done(outcome)
         self.interrupts.heed()
@@ -243,7 +247,10 @@ def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, s
     """
     job = jobs.definitions.resolve_job_def(name)
     result = job.execute_in_process(
-        instance=instance, tags={**process_tags(), **tags}, run_config=_QUIET, raise_on_error=False
+        instance=instance,
+        tags={**process_tags(), **tags, **({} if jobs.patient else {ONCE_TAG: "true"})},
+        run_config=_QUIET,
+        raise_on_error=False,
     )
     jobs.interrupts.heed()
     if _was_interrupted(result):

@@ -42,13 +42,15 @@ def standing_checks(archive: Archive) -> dg.AssetChecksDefinition:
         warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
         for spec in specs:
             if spec.key in context.selected_asset_check_keys:
-                yield _result(spec, archive.tenant, warehouse)
+                yield _result(context, spec, archive.tenant, warehouse)
 
     return check_all_dates
 
 
-def _result(spec: dg.AssetCheckSpec, tenant: str, warehouse: WarehouseIOManager) -> dg.AssetCheckResult:
-    with told_without_values():
+def _result(
+    context: dg.AssetCheckExecutionContext, spec: dg.AssetCheckSpec, tenant: str, warehouse: WarehouseIOManager
+) -> dg.AssetCheckResult:
+    with told_without_values(context):
         findings = conflict_findings(spec.name, _FINDERS[spec.name](warehouse.client(), tenant))
     return dg.AssetCheckResult(
         passed=findings.passed,
