@@ -11,7 +11,7 @@ import dagster as dg
 
 from dicom_pipeline.errors import PipelineError
 from dicom_pipeline.orchestration.dates import DateOutcome
-from dicom_pipeline.orchestration.failures import fail, may_be_tried_again
+from dicom_pipeline.orchestration.failures import DATES, DATES_FAILED, fail, may_be_tried_again
 
 GIVES_UP_AFTER = 3
 """So many passing failures in a row, and the rest of the dates waits for the next attempt."""
@@ -81,7 +81,7 @@ class Attempt:
         if bad:
             text = f"{len(bad)} of {self.total} dates failed: {', '.join(bad)}"
             # A run with a date that must not be repeated is not repeated, whatever else failed in it.
-            fail(context, text, transient=not self.failed)
+            fail(context, text, transient=not self.failed, counts={DATES: self.total, DATES_FAILED: len(bad)})
 
 
 class Attempts:

@@ -15,6 +15,7 @@ from dicom_pipeline.orchestration.archive_assets import index_asset, overview_as
 from dicom_pipeline.orchestration.assets import DateObserver, load_assets
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
+from dicom_pipeline.orchestration.sensors import failure_sensor
 from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.orchestration.standing import standing_checks
 from dicom_pipeline.settings import Archive, Settings, warehouse_variable
@@ -106,7 +107,9 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
         assets.append(index)
         told = f"Learn which date each file of {archive.tenant} has."
         jobs.append(_job(index_job_name(archive), dg.AssetSelection.assets(index), told))
-    return dg.Definitions(assets=assets, asset_checks=[standing_checks(archive)], jobs=jobs)
+    return dg.Definitions(
+        assets=assets, asset_checks=[standing_checks(archive)], jobs=jobs, sensors=[failure_sensor(archive)]
+    )
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str) -> Any:

@@ -12,7 +12,7 @@ requests runs (``sensors.py``): asks once for each state of a date's files.
 
 import errno
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -25,6 +25,9 @@ RETRY_RUN_TAG = "dagster/retry_on_asset_or_op_failure"
 
 ONCE_TAG = "dicom_pipeline/once"
 """Our tag of a run whose steps have one attempt: what passes was waited for by a run before it, in vain."""
+
+DATES, DATES_FAILED = "dates", "dates_failed"
+"""Names of the counts that a failure of dates carries."""
 
 PAUSES = (5.0, 20.0, 80.0)
 """Seconds before each further attempt of a step, give or take a fifth."""
@@ -60,8 +63,14 @@ def told_without_values(context: StepContext) -> Iterator[None]:
     fail(context, text, transient=transient)
 
 
-def fail(context: StepContext, text: str, *, transient: bool) -> None:
+def fail(context: StepContext, text: str, *, transient: bool, counts: Mapping[str, int] | None = None) -> None:
     """End the step: for good, or until the next attempt if the reason passes and there is one left.
+
+    Args:
+        context: Of the step.
+        text: What is told.
+        transient: Whether the reason may pass by itself.
+        counts: Numbers for whoever tells others of the failure.
 
     Raises:
         dg.Failure: For good.
@@ -74,7 +83,7 @@ def fail(context: StepContext, text: str, *, transient: bool) -> None:
     if not transient:
         # On record before Dagster decides about the run.
         step.instance.add_run_tags(step.run.run_id, {RETRY_RUN_TAG: "false"})
-    raise dg.Failure(text, allow_retries=False) from None
+    raise dg.Failure(text, metadata=dict(counts or {}), allow_retries=False) from None
 
 
 def may_be_tried_again(context: StepContext) -> bool:
