@@ -15,10 +15,14 @@ from dicom_pipeline.orchestration.archive_assets import index_asset, overview_as
 from dicom_pipeline.orchestration.assets import DateObserver, load_assets
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
-from dicom_pipeline.orchestration.sensors import failure_sensor
+from dicom_pipeline.orchestration.schedules import daily_schedule, standing_schedule
+from dicom_pipeline.orchestration.sensors import failure_sensor, watch_sensor
 from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.orchestration.standing import standing_checks
 from dicom_pipeline.settings import Archive, Settings, warehouse_variable
+
+TENANT_TAG = "dicom_pipeline/tenant"
+"""Tag of every run of an archive's jobs, for limits and filters."""
 
 EXAMPLE_ARCHIVE = Archive(tenant="default", root="archive")
 """Stands in where no archive is configured, so that the graph can be looked at before anything else is done."""
@@ -37,6 +41,11 @@ def overview_job_name(archive: Archive) -> str:
 def conflicts_job_name(archive: Archive) -> str:
     """Return the name of the job that looks for conflicts over all dates of the archive."""
     return f"conflicts_{archive.key_name}"
+
+
+def daily_job_name(archive: Archive) -> str:
+    """Return the name of the job that the daily schedule starts, index first (layout ``any``)."""
+    return f"daily_{archive.key_name}"
 
 
 def index_job_name(archive: Archive) -> str:
@@ -97,23 +106,35 @@ def _archive_definitions(archive: Archive, settings: Settings, observer: DateObs
     # The checks over all dates look at every image, which the overview doesn't.
     overall = dg.AssetSelection.assets(overview).without_checks()
     conflicts = dg.AssetSelection.checks_for_assets(overview)
-    jobs = [
-        _job(load_job_name(archive), dates, f"Load dates of {archive.tenant}: list, extract, check, load, reconcile."),
-        _job(overview_job_name(archive), overall, f"Draw the overview of {archive.tenant}."),
-        _job(conflicts_job_name(archive), conflicts, f"Look for conflicts over all dates of {archive.tenant}."),
-    ]
+    told = "Load dates of {}: list, extract, check, load, reconcile."
+    load_job = _job(archive, load_job_name(archive), dates, told)
+    looks = _job(archive, conflicts_job_name(archive), conflicts, "Look over all dates of {}.")
+    jobs = [load_job, _job(archive, overview_job_name(archive), overall, "Draw the overview of {}."), looks]
+    daily, index_job = load_job, None
     if archive.layout == "any":
         index = index_asset(archive, settings.reader)
         assets.append(index)
-        told = f"Learn which date each file of {archive.tenant} has."
-        jobs.append(_job(index_job_name(archive), dg.AssetSelection.assets(index), told))
+        indexed = dg.AssetSelection.assets(index)
+        index_job = _job(archive, index_job_name(archive), indexed, "Learn which date each file of {} has.")
+        daily = _job(archive, daily_job_name(archive), dates | indexed, "Update the index of {}, load a date.")
+        jobs += [index_job, daily]
     return dg.Definitions(
-        assets=assets, asset_checks=[standing_checks(archive)], jobs=jobs, sensors=[failure_sensor(archive)]
+        assets=assets,
+        asset_checks=[standing_checks(archive)],
+        jobs=jobs,
+        schedules=[daily_schedule(archive, daily), standing_schedule(archive, looks)],
+        sensors=[watch_sensor(archive, settings, partitions, load_job, index_job), failure_sensor(archive)],
     )
 
 
-def _job(name: str, selection: dg.AssetSelection, description: str) -> Any:
-    return dg.define_asset_job(name, selection, description=description, executor_def=dg.in_process_executor)
+def _job(archive: Archive, name: str, selection: dg.AssetSelection, told: str) -> Any:
+    return dg.define_asset_job(
+        name,
+        selection,
+        description=told.format(archive.tenant),
+        tags={TENANT_TAG: archive.tenant},
+        executor_def=dg.in_process_executor,
+    )
 
 
 def _warehouse_resource(settings: Settings, name: str | None, given: str | None) -> WarehouseIOManager:

@@ -6,7 +6,7 @@ that what was done is there to be seen afterwards.
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from dicom_pipeline.orchestration.definitions import (
 from dicom_pipeline.orchestration.failures import ONCE_TAG
 from dicom_pipeline.orchestration.instance import end_orphaned_runs, open_instance, process_tags
 from dicom_pipeline.orchestration.interrupts import Interrupts
-from dicom_pipeline.orchestration.partitions import key_of
+from dicom_pipeline.orchestration.partitions import run_tags, runs_of
 from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
 from dicom_pipeline.orchestration.sources import EARLIEST_DATE, MOST_DAYS_AHEAD, can_be_loaded, date_source
@@ -167,18 +167,6 @@ def _tell(progress: LoadProgress, outside: int, emptied: list[dt.date]) -> None:
         progress.note(f"{len(emptied)} dates have rows but no files any more: their slices are emptied")
 
 
-def runs_of(dates: list[dt.date], most: int) -> Iterator[list[dt.date]]:
-    """Yield the dates in runs: consecutive days, at most ``most`` of them (a run's range has no gaps)."""
-    chunk: list[dt.date] = []
-    for date in dates:
-        if chunk and (len(chunk) == most or date - chunk[-1] != dt.timedelta(days=1)):
-            yield chunk
-            chunk = []
-        chunk.append(date)
-    if chunk:
-        yield chunk
-
-
 class _Jobs:
     """The archive's definitions, watched: outcomes go to the report and to whoever looks on."""
 
@@ -227,13 +215,7 @@ def _refuse_far_dates(jobs: _Jobs, dates: list[dt.date]) -> None:
 
 def _run_dates(jobs: _Jobs, instance: dg.DagsterInstance, dates: list[dt.date]) -> None:
     """Run one chunk; a date the run never came to has failed too."""
-    tags = {
-        "dagster/asset_partition_range_start": key_of(dates[0]),
-        "dagster/asset_partition_range_end": key_of(dates[-1]),
-    }
-    _run(
-        jobs, instance, load_job_name(jobs.archive), tags if len(dates) > 1 else {"dagster/partition": key_of(dates[0])}
-    )
+    _run(jobs, instance, load_job_name(jobs.archive), run_tags(dates))
     known = {outcome.date for outcome in jobs.report.outcomes}
     for date in dates:
         if date not in known:

@@ -43,7 +43,12 @@ def test_every_archive_has_its_own_assets_and_jobs() -> None:
     assert keys == {("a-1", n) for n in ASSETS} | {("b", n) for n in ASSETS | {"archive_index"}}
     jobs = {job.name for job in definitions.resolve_all_job_defs()} - {"__ASSET_JOB"}
     every = {f"{kind}_{name}" for kind in ("load", "overview", "conflicts") for name in ("a_1", "b")}
-    assert jobs == every | {"index_b"}
+    assert jobs == every | {"index_b", "daily_b"}
+    repository = definitions.get_repository_def()
+    assert {s.name for s in repository.schedule_defs} == {
+        f"{k}_{n}" for k in ("daily", "standing") for n in ("a_1", "b")
+    }
+    assert {s.name for s in repository.sensor_defs} == {f"{k}_{n}" for k in ("watch", "failures") for n in ("a_1", "b")}
 
 
 def test_an_archive_is_loaded_into_the_warehouse_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +85,8 @@ def test_ten_archives_load_as_fast_as_a_code_location_must() -> None:
     definitions = build_definitions(Settings(archives=archives))
     dg.Definitions.validate_loadable(definitions)
     assert time.monotonic() - started < 20
+    repository = definitions.get_repository_def()
+    assert (len(repository.schedule_defs), len(repository.sensor_defs)) == (20, 20)
     groups = {spec.group_name for spec in definitions.resolve_all_asset_specs()}
     assert groups == {f"hospital_{n}" for n in range(10)}
 
