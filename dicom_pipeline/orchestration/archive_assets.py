@@ -33,9 +33,9 @@ def index_asset(archive: Archive, reader: str) -> dg.AssetsDefinition:
     return archive_index
 
 
-def overview_asset(archive: Archive) -> dg.AssetsDefinition:
-    """Return the asset that draws instances by date and modality from the warehouse."""
-    spec = overview_spec(archive)
+def overview_asset(archive: Archive, database: str) -> dg.AssetsDefinition:
+    """Return the asset that draws instances by date and modality from the warehouse, a kind of database."""
+    spec = overview_spec(archive, database)
 
     @dg.multi_asset(
         name=f"{archive.key_name}_overview", specs=[spec], required_resource_keys={warehouse_key(archive.warehouse)}

@@ -31,6 +31,7 @@ from dicom_pipeline.orchestration.specs import asset_key, date_specs, pool_name,
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.metadata import METADATA_ASSET
+from dicom_pipeline.warehouse.url import warehouse_kind
 
 DateObserver = Callable[[DateOutcome], None]
 """Called with the outcome of each date as soon as it is known, in the process of the run."""
@@ -50,7 +51,7 @@ def load_assets(
 
     @dg.multi_asset(
         name=f"{archive.key_name}_load",
-        specs=date_specs(archive, partitions),
+        specs=date_specs(archive, partitions, warehouse_kind(settings.warehouse_of(archive))),
         check_specs=check_specs(archive, partitions),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run_of(archive)),

@@ -20,6 +20,7 @@ from dicom_pipeline.orchestration.sensors import failure_sensor, watch_sensor
 from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.orchestration.standing import standing_checks
 from dicom_pipeline.settings import Archive, Settings, warehouse_variable
+from dicom_pipeline.warehouse.url import warehouse_kind
 
 TENANT_TAG = "dicom_pipeline/tenant"
 """Tag of every run of an archive's jobs, for limits and filters."""
@@ -99,7 +100,7 @@ def archive_definitions(archive: Archive, settings: Settings, observer: DateObse
 def _archive_definitions(archive: Archive, settings: Settings, observer: DateObserver | None) -> dg.Definitions:
     partitions = partitions_of(archive)
     load = load_assets(archive, settings, partitions, observer)
-    overview = overview_asset(archive)
+    overview = overview_asset(archive, warehouse_kind(settings.warehouse_of(archive)))
     assets = [load, overview]
     # The load evaluates its checks itself, date by date; announced ones would cost Dagster as much again as the date.
     dates = dg.AssetSelection.assets(load).without_checks()

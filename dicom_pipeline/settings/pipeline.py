@@ -271,7 +271,7 @@ def _refuse_passwords(file: SettingsFile) -> None:
         if ":" in account or re.search("[?&](ssl)?password=", str(url or "")):
             raise ConfigurationError(
                 f"{file.where(place)}: the warehouse URL holds a password; give the URL in {warehouse_variable(name)},"
-                " or the password in PGPASSWORD or ~/.pgpass"
+                " or the password in PGPASSWORD or ~/.pgpass (PostgreSQL), MYSQL_PWD (Doris)"
             )
 
 

@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -29,15 +29,15 @@ _ROWS_A_GROUP = 1 << 16
 class Body:
     """What is sent: a seekable stream, its length, and what it holds."""
 
-    stream: IO[bytes]
+    stream: BinaryIO
     bytes: int
     rows: int
     format: BodyFormat
 
 
-def spool() -> IO[bytes]:
+def spool() -> BinaryIO:
     """Return a stream for rows on their way: in memory as long as they are few."""
-    return tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES))
 
 
 class BodyWriter:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pymysql
 from pymysql.constants import CR, ER
+from pymysql.converters import encoders
 from pymysql.cursors import Cursor
 
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
@@ -28,7 +29,7 @@ _REFUSALS: dict[int, str] = {
 }
 _REFUSED_FOR_NOW: dict[int, str] = {
     CR.CR_CONN_HOST_ERROR: "nothing answers there",
-    CR.CR_SERVER_LOST: "the server ended the connection",
+    CR.CR_SERVER_LOST: "the server ended the connection, or speaks no MySQL there (the frontend's port is often 9030)",
     CR.CR_SERVER_GONE_ERROR: "the server ended the connection",
     ER.CON_COUNT_ERROR: "it has too many connections",
     ER.TOO_MANY_USER_CONNECTIONS: "the account has too many connections",
@@ -68,15 +69,17 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         password=url.password.encode(),
         charset="utf8mb4",
         autocommit=True,
-        conv={},
+        conv=encoders,
         ssl=context,
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_ANSWER_SECONDS,
+        read_timeout=_CONNECT_SECONDS,
         write_timeout=_ANSWER_SECONDS,
         program_name="dicom-pipeline",
     )
     for statement in sql.SESSION:
         run(connection, statement)
+    # A server that says nothing at all is given up soon, a statement may take its time: pymysql has one limit for both.
+    connection._read_timeout = _ANSWER_SECONDS
     return connection
 
 

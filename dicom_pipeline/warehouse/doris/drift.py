@@ -26,17 +26,24 @@ _SPELLINGS: dict[Kind, re.Pattern[str]] = {
     Kind.INT64: re.compile(r"bigint(\(\d+\))?\Z"),
     Kind.FLOAT64: re.compile(r"double(\(\d+\))?\Z"),
 }
+_REPEATING = ("DUP", "AGG")
+"""Keys of Doris's other kinds of tables."""
 _VARCHAR = re.compile(r"varchar(\((?P<bytes>\d+)\))?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A column as the database has it; ``bytes`` is a VARCHAR's length, None for other types."""
+    """A column as the database has it.
+
+    Attributes:
+        bytes: A VARCHAR's length, None for other types.
+        key: Empty outside of the key, else the kind of key, ``UNI`` for a table of unique rows.
+    """
 
     type: str
     bytes: int | None
     nullable: bool
-    in_key: bool
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ def _columns(session: Session, url: DorisUrl, table: TableSpec) -> dict[str, _Fo
             type=f"varchar({size})" if varchar else kind,
             bytes=int(size) if size else None,
             nullable=str(nullable).upper() == "YES",
-            in_key=bool(key),
+            key=str(key or "").upper(),
         )
     return found
 
@@ -138,8 +145,11 @@ def _compare(drift: Drift, table: TableSpec, found: dict[str, _Found]) -> None:
     drift.differences.extend(
         f"{table.name}.{name} is not a column of this version" for name in found if name not in known
     )
-    key = tuple(name for name, is_there in found.items() if is_there.in_key)
-    if key != table.key:
+    key = tuple(name for name, is_there in found.items() if is_there.key)
+    if any(is_there.key in _REPEATING for is_there in found.values()):
+        drift.differences.append(f"{table.name} is not a table of unique rows")
+    # A server that tells of no key at all tells nothing.
+    elif key and key != table.key:
         drift.differences.append(f"{table.name} has the key ({', '.join(key)}) instead of ({', '.join(table.key)})")
 
 

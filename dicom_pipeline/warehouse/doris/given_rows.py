@@ -6,7 +6,7 @@ because a load that another one overtook starts again.
 """
 
 from collections.abc import Iterator
-from typing import IO
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -31,7 +31,7 @@ class GivenRows:
 
     def __init__(self, table: TableSpec, rows: ArrowSource, target: Slice, digest: SliceDigest | None) -> None:
         self._table, self._rows, self._target = table, rows, target
-        self._kept: IO[bytes] | None = None
+        self._kept: BinaryIO | None = None
         if digest is None and isinstance(rows, pa.Table):
             digest = digest_batches(table, rows.to_batches())
         self.digest = digest
@@ -49,14 +49,7 @@ class GivenRows:
         with pa.ipc.open_stream(self._kept) as stream:
             yield from stream
 
-    def check(self) -> SliceDigest:
-        """Check the rows now, and return their count and digest."""
-        if self._kept is None:
-            self._kept = self._checked()
-        assert self.digest is not None
-        return self.digest
-
-    def _checked(self) -> IO[bytes]:
+    def _checked(self) -> BinaryIO:
         kept, keys, digester = spool(), KeyWatch(self._table), SliceDigester(self._table)
         with pa.ipc.new_stream(kept, table_schema(self._table).remove_metadata()) as stream:
             for batch in checked_batches(self._table, self._rows, self._target, _ROWS_A_BATCH):

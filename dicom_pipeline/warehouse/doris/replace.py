@@ -37,8 +37,8 @@ from dicom_pipeline.warehouse.doris.stream_load import LoadRequest, Outcome, Str
 from dicom_pipeline.warehouse.doris.url import DorisUrl
 from dicom_pipeline.warehouse.incoming import check_tables
 
-_ROUNDS = 12
-_PAUSE_SECONDS = 0.2
+_ROUNDS = 40
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
 _NOTHING = TableChange(inserted=0, updated=0, deleted=0, rows=0)
 
 
@@ -99,7 +99,7 @@ class Replacement:
         others_may_have_interfered = 3
         for turn in range(_ROUNDS):
             if turn:
-                self.sleep(_PAUSE_SECONDS * turn * random.uniform(0.5, 1.5))
+                self.sleep(min(_PAUSE_SECONDS * turn, _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.5))
             found = self._round(given, changes)
             if found is None:
                 continue

@@ -18,6 +18,7 @@ from dicom_pipeline.errors import ConfigurationError
 QUERY_PORT = 9030
 FRONTEND_HTTP_PORT = 8030
 BACKEND_HTTP_PORT = 8040
+_MOST_PORT = 65535
 _MASK = "***"
 _HELP = (
     "the warehouse URL cannot be read; write doris://user:password@fe-host:9030/database, with special characters of"
@@ -108,7 +109,9 @@ def parse_doris_url(rest: str) -> DorisUrl:
             "the warehouse URL must end with the name of a Doris database: a letter, then letters, digits, _ or -, at"
             " most 64"
         )
-    port = parsed.port or QUERY_PORT
+    port = QUERY_PORT if parsed.port is None else parsed.port
+    if not 1 <= port <= _MOST_PORT:
+        raise ConfigurationError(f"the warehouse URL must have {_PORT}, after the host")
     options = {name: _option(name, value) for name, value in parsed.query.items()}
     password = str(parsed.password) if parsed.password is not None else os.environ.get("MYSQL_PWD", "")
     return DorisUrl(
@@ -162,7 +165,7 @@ def parse_endpoint(text: str, default_port: int = BACKEND_HTTP_PORT) -> Endpoint
     """Return ``host`` or ``host:port``, IPv6 addresses in brackets; raises ``ValueError`` if it is neither."""
     found = _ENDPOINT.match(text.strip())
     port = int(found["port"] or default_port) if found else 0
-    if found is None or not 1 <= port <= 65535:
+    if found is None or not 1 <= port <= _MOST_PORT:
         raise ValueError(text)
     return Endpoint(found["host"].strip("[]").lower(), port)
 
@@ -177,21 +180,15 @@ def _endpoint_map(text: str) -> dict[Endpoint, Endpoint]:
     return {parse_endpoint(named): parse_endpoint(reached or named) for named, _, reached in pairs}
 
 
-def _file(text: str) -> str:
-    if not text:
-        raise ValueError
-    return text
-
-
 _YES_OR_NO = "true or false"
 _PORT = "a port, 1 to 65535"
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "http_port": (_integer(1, 65535), _PORT),
+    "http_port": (_integer(1, _MOST_PORT), _PORT),
     "be_endpoints": (_endpoints, "backends as host:port, comma-separated"),
     "be_map": (_endpoint_map, "pairs of backends as named:port=reached:port, comma-separated"),
     "https": (_boolean, _YES_OR_NO),
     "tls": (_boolean, _YES_OR_NO),
-    "tls_ca": (_file, "a file of certificate authorities"),
+    "tls_ca": (str, "a file of certificate authorities"),
     "replication_num": (_integer(1, 32767), "a number of replicas, 1 or more"),
     "buckets": (_integer(1, 768), "a number of buckets, 1 to 768"),
     "format": (BodyFormat, "parquet or json"),
