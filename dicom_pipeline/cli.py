@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -292,6 +292,32 @@ def doctor(home: Path | None, warehouse_url: str | None) -> None:
         healthy = healthy and line.good
         click.echo(line.text())
     sys.exit(0 if healthy else 1)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Prometheus textfile to replace.")
+@click.option("--tenant", help="Only this tenant.  [default: all that are known]")
+@_home_option
+def metrics(out: Path | None, tenant: str | None, home: Path | None) -> None:
+    """Print metrics of what is loaded, by tenant, in Prometheus's text format, or write them to a file.
+
+    \b
+        dicom-pipeline metrics
+        dicom-pipeline metrics --out /var/lib/node_exporter/textfile/dicom_pipeline.prom
+    """
+    from dicom_pipeline.orchestration.metrics import collect, prometheus_text, write_textfile
+
+    settings, now = _settings(home, None), datetime.now(UTC)
+    archives = [archive for archive in settings.all_archives if tenant in (None, archive.tenant)]
+    if tenant is not None and not archives:
+        raise ConfigurationError(
+            f"--tenant: no archive of {tenant} is known: load one, or list it in dicom_pipeline.yaml"
+        )
+    text = prometheus_text(collect(settings, archives, now), now)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_textfile(out, text)
 
 
 def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
