@@ -1,47 +1,33 @@
-"""The sensors of an archive: one looks for changed dates, one tells of failed runs.
+"""The sensor of an archive that has changed dates loaded.
 
 Scope: what Dagster's daemon asks of us between runs, and what it is to start. How changes are found is in ``watch.py``,
-what is said of a failed run, and how, in ``notify.py``.
+what they are compared with in ``listed.py``.
 """
 
 import datetime as dt
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
-from dicom_pipeline.errors import ArchiveError, ConfigurationError, PipelineError
-from dicom_pipeline.orchestration.dates import FILES_ASSET
-from dicom_pipeline.orchestration.failures import DATES, DATES_FAILED, RETRY_RUN_TAG, told
-from dicom_pipeline.orchestration.notify import WEBHOOK_VARIABLE, FailedRun, send, webhook_url
+from dicom_pipeline.errors import ArchiveError, PipelineError
+from dicom_pipeline.orchestration.failures import told
+from dicom_pipeline.orchestration.listed import UNDER_WAY, died, listed_dates
 from dicom_pipeline.orchestration.partitions import date_of, key_of, run_tags, runs_of
 from dicom_pipeline.orchestration.sources import date_source
-from dicom_pipeline.orchestration.specs import asset_key
-from dicom_pipeline.orchestration.watch import Asked, Cursor, Found, Listed, Watch, ask
+from dicom_pipeline.orchestration.watch import Asked, Cursor, Found, Watch, ask
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.staging import Staging
 
 _WATCH_SECONDS = 60
-_FAILURES_SECONDS = 30
 _MOST_RUNS = 5
 """Runs that a look asks for at most, and that may be under way before another asks for none."""
 _MOST_TIMES = 3
 _LATEST_RUNS = 200
-_VERSION = "dagster/data_version"
 _SENSOR = "dagster/sensor_name"
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-_UNDER_WAY = frozenset(
-    {
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    }
-)
 
 
 def watch_name(archive: Archive) -> str:
@@ -100,7 +86,7 @@ def _look(
     cursor: Cursor,
 ) -> Found:
     source = date_source(archive, Staging(settings.staging_directory))
-    listed = _listed(instance, archive)
+    listed = listed_dates(instance, archive)
     last = date_of(partitions.get_last_partition_key() or key_of(dt.date.min))
     watch = Watch(source, quiet=60 * archive.quiet_minutes, every=60 * archive.watch_minutes)
     try:
@@ -117,14 +103,6 @@ def _look(
     return watch.look(cursor, dates, listed, int(time.time()))
 
 
-def _listed(instance: dg.DagsterInstance, archive: Archive) -> dict[dt.date, Listed]:
-    """Return the latest listing on record of each date, whoever made it."""
-    key, kind = asset_key(archive, FILES_ASSET), dg.DagsterEventType.ASSET_MATERIALIZATION
-    events = instance.event_log_storage.get_latest_storage_id_by_partition(key, kind)
-    tags = instance.event_log_storage.get_latest_tags_by_partition(key, kind, [_VERSION])
-    return {date_of(k): Listed(tags.get(k, {}).get(_VERSION, ""), event) for k, event in events.items()}
-
-
 def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor) -> int:
     """Return how many of the sensor's runs are under way; dates whose run died are free to be asked for again."""
     runs = instance.get_runs(dg.RunsFilter(tags={_SENSOR: watch_name(archive)}), limit=_LATEST_RUNS)
@@ -133,15 +111,9 @@ def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor)
         for date in _dates_of(run):
             latest.setdefault(date, run)
     for date, asked in cursor.asked.items():
-        died = date in latest and _died(latest[date])
-        if died and asked.token and asked.times < _MOST_TIMES:
+        if date in latest and died(latest[date]) and asked.token and asked.times < _MOST_TIMES:
             cursor.asked[date] = Asked("", asked.times)
-    return sum(run.status in _UNDER_WAY for run in runs)
-
-
-def _died(run: dg.DagsterRun) -> bool:
-    """Tell whether a run ended before its time: not well, not by a person, and not for a reason that stays."""
-    return run.status is dg.DagsterRunStatus.FAILURE and run.tags.get(RETRY_RUN_TAG) != "false"
+    return sum(run.status in UNDER_WAY for run in runs)
 
 
 def _dates_of(run: dg.DagsterRun) -> Iterator[dt.date]:
@@ -163,57 +135,4 @@ def _nothing(found: Found) -> str:
     return (
         f"looked at {found.looked} dates: {len(found.due)} changed ones wait for runs that are under way,"
         f" {found.settling} are not quiet yet, {found.troubles} could not be listed"
-    )
-
-
-def failure_sensor(archive: Archive) -> dg.SensorDefinition:
-    """Return the sensor that tells the webhook of failed runs of the archive; it runs where a webhook is given."""
-    runs = dg.DefaultSensorStatus.RUNNING if os.environ.get(WEBHOOK_VARIABLE) else dg.DefaultSensorStatus.STOPPED
-
-    @dg.run_failure_sensor(
-        name=f"failures_{archive.key_name}",
-        description=f"Tells the webhook of {WEBHOOK_VARIABLE} about failed runs of {archive.tenant}: ids and counts.",
-        minimum_interval_seconds=_FAILURES_SECONDS,
-        default_status=runs,
-    )
-    def tell_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-        run = context.dagster_run
-        if not _concerns(archive, run):
-            return dg.SkipReason("a run of another archive")
-        try:
-            url = webhook_url(os.environ)
-        except ConfigurationError as error:
-            context.log.error("%s", error)
-            return dg.SkipReason("the webhook's URL cannot be used")
-        if url is None:
-            return dg.SkipReason(f"{WEBHOOK_VARIABLE} is not set")
-        delivery = send(url, _failed_run(archive, context))
-        context.log.log(20 if delivery.good else 40, "run %s: %s", run.run_id, delivery.told)
-        return None
-
-    return tell_failures
-
-
-def _concerns(archive: Archive, run: dg.DagsterRun) -> bool:
-    if run.asset_selection or run.asset_check_selection:
-        keys = [*(run.asset_selection or ()), *(c.asset_key for c in run.asset_check_selection or ())]
-        return any(key.path[0] == archive.tenant for key in keys)
-    return run.job_name.endswith(f"_{archive.key_name}") and run.job_name.split("_", 1)[1] == archive.key_name
-
-
-def _failed_run(archive: Archive, context: dg.RunFailureSensorContext) -> FailedRun:
-    counts: dict[str, int] = {}
-    for event in context.get_step_failure_events():
-        data = event.step_failure_data.user_failure_data
-        for name, value in (data.metadata if data else {}).items():
-            if isinstance(value, dg.IntMetadataValue) and value.value is not None:
-                counts[name] = value.value
-    run = context.instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
-    return FailedRun(
-        tenant=archive.tenant,
-        job=run.job_name,
-        run_id=run.run_id,
-        dates=counts.get(DATES),
-        dates_failed=counts.get(DATES_FAILED),
-        will_be_repeated=run.tags.get("dagster/will_retry") == "true",
     )

@@ -12,10 +12,10 @@ import pytest
 
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.orchestration import notify
+from dicom_pipeline.orchestration.alerts import failure_sensor
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.instance import open_instance
 from dicom_pipeline.orchestration.notify import WEBHOOK_VARIABLE, FailedRun, send, webhook_url
-from dicom_pipeline.orchestration.sensors import failure_sensor
 from dicom_pipeline.settings import Archive
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days

@@ -145,6 +145,37 @@ def test_a_run_that_died_before_its_date_is_repeated_a_few_times(
         assert [len(watch()) for _ in range(6)] == [1, 1, 1, 0, 0, 0]
 
 
+def test_a_date_whose_load_died_after_its_listing_is_asked_for_again(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.archive.fill(FOUR[:1])
+    monkeypatch.setattr(failures, "PAUSES", ())
+
+    def die(*_: object) -> None:
+        raise WarehouseUnavailable("gone")
+
+    watch = Watcher(loader)
+    with monkeypatch.context() as dead:
+        dead.setattr(DateLoader, "load", die)
+        assert len(watch()) == 1
+    assert len(watch()) == 1
+    assert watch() == []
+    assert loader.rows("select count(*) from dicom_image_meta") == [(3,)]
+
+
+def test_a_date_that_was_only_listed_by_hand_is_still_to_be_loaded(loader: Loader) -> None:
+    loader.archive.fill(FOUR[:1])
+    watch = Watcher(loader)
+    watch()
+    loader.archive.add(FOUR[0], "late.dcm")
+    load = watch.definitions.resolve_job_def("load_default")
+    with open_instance(loader.settings.dagster_home) as instance:
+        listing = dg.AssetKey(["default", "archive_files"])
+        load.get_subset(asset_selection={listing}).execute_in_process(instance=instance, partition_key=str(FOUR[0]))
+    assert len(watch()) == 1
+    assert loader.rows("select count(*) from dicom_image_meta") == [(4,)]
+
+
 def test_requests_are_bounded_and_wait_for_runs_that_are_under_way(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
