@@ -14,6 +14,7 @@ import dagster as dg
 
 from dicom_pipeline.errors import ArchiveError, PipelineError
 from dicom_pipeline.orchestration.failures import told
+from dicom_pipeline.orchestration.instance import end_orphaned_runs
 from dicom_pipeline.orchestration.listed import UNDER_WAY, died, listed_dates
 from dicom_pipeline.orchestration.partitions import date_of, key_of, run_tags, runs_of
 from dicom_pipeline.orchestration.sources import date_source
@@ -105,6 +106,7 @@ def _look(
 
 def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor) -> int:
     """Return how many of the sensor's runs are under way; dates whose run died are free to be asked for again."""
+    end_orphaned_runs(instance)
     runs = instance.get_runs(dg.RunsFilter(tags={_SENSOR: watch_name(archive)}), limit=_LATEST_RUNS)
     latest: dict[dt.date, dg.DagsterRun] = {}
     for run in runs:

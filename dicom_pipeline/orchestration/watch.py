@@ -21,8 +21,8 @@ from dicom_pipeline.tables.listing import ListingSums, listing_batches
 
 _VERSION = 1
 _NEWEST = 3
-_MOST_PENDING = 500
-_MOST_ASKED = 1000
+_MOST_PENDING = 300
+_MOST_ASKED = 500
 _DIGITS = 12
 
 
@@ -143,7 +143,8 @@ class Watch:
         for date, in_round in self._in_turn(cursor, ordered, now, found):
             if self.clock() - started > self.seconds:
                 break
-            self._look_at(date, cursor, listed.get(date), now, found, started + self.most_seconds)
+            if not self._look_at(date, cursor, listed.get(date), now, found, started + self.most_seconds):
+                break
             found.looked += 1
             if in_round:
                 cursor.at = date
@@ -173,29 +174,31 @@ class Watch:
 
     def _look_at(
         self, date: dt.date, cursor: Cursor, listed: Listed | None, now: int, found: Found, deadline: float
-    ) -> None:
+    ) -> bool:
+        """Look at one date; return whether the cursor had room for what was found."""
         try:
             fingerprint, files = self._fingerprint(date, deadline)
         except (ArchiveError, TimeoutError):
             found.troubles += 1
-            return
+            return True
         if fingerprint == listed.fingerprint if listed else files == 0:
             cursor.pending.pop(date, None)
             cursor.asked.pop(date, None)
-            return
+            return True
         token = token_of(fingerprint, listed)
         asked = cursor.asked.get(date)
         if asked is not None and asked.token == token:
             cursor.pending.pop(date, None)
-            return
+            return True
         known, since = cursor.pending.get(date, ("", now))
         if known != fingerprint[:_DIGITS]:
             since = now
             if date not in cursor.pending and len(cursor.pending) >= _MOST_PENDING:
-                return
+                return False
             cursor.pending[date] = (fingerprint[:_DIGITS], now)
         if now - since >= self.quiet:
             found.due[date] = token
+        return True
 
     def _fingerprint(self, date: dt.date, deadline: float) -> tuple[str, int]:
         sums = ListingSums()

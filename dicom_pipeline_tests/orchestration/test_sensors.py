@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import socket
 
 import dagster as dg
 import pytest
@@ -10,7 +11,7 @@ from dicom_pipeline.errors import PipelineError, WarehouseUnavailable
 from dicom_pipeline.orchestration import failures, sensors
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.definitions import build_definitions
-from dicom_pipeline.orchestration.instance import open_instance
+from dicom_pipeline.orchestration.instance import PROCESS_TAG, open_instance
 from dicom_pipeline.settings import Archive
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
@@ -143,6 +144,20 @@ def test_a_run_that_died_before_its_date_is_repeated_a_few_times(
     with monkeypatch.context() as dead:
         dead.setattr(DateLoader, "list_files", die)
         assert [len(watch()) for _ in range(6)] == [1, 1, 1, 0, 0, 0]
+
+
+def test_a_run_whose_process_was_killed_is_ended_and_its_date_asked_for_again(loader: Loader) -> None:
+    loader.archive.fill(FOUR[:1])
+    watch = Watcher(loader)
+    with open_instance(loader.settings.dagster_home) as instance:
+        [request] = watch.look(instance)
+        tags = {**request.tags, "dagster/sensor_name": "watch_default", PROCESS_TAG: f"{socket.gethostname()}:1:1"}
+        killed = dg.DagsterRun(job_name="load_default", status=dg.DagsterRunStatus.STARTED, tags=tags)
+        instance.add_run(killed)
+        assert len(watch.look(instance)) == 1
+        ended = instance.get_run_by_id(killed.run_id)
+        assert ended is not None
+        assert ended.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_date_whose_load_died_after_its_listing_is_asked_for_again(

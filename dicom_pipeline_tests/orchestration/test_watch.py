@@ -187,8 +187,21 @@ def test_the_cursor_stays_small_and_holds_no_path(looker: Looker) -> None:
     looker(HOUR)
     assert looker.text is not None
     assert "DOE" not in looker.text
-    assert len(looker.text) < 30_000
-    assert len(Cursor.read(looker.text).pending) == 500
+    assert len(looker.text) < 15_000
+    assert len(Cursor.read(looker.text).pending) == 300
+
+
+def test_what_finds_no_room_in_the_cursor_comes_next(looker: Looker) -> None:
+    many = days("2000-01-01", 700)
+    for date in many:
+        looker.write(date)
+    looker.quiet = MINUTE
+    seen: set[dt.date] = set()
+    for number in range(8):
+        due = looker(HOUR + number * MINUTE).due
+        looker.load(*due)
+        seen |= set(due)
+    assert seen == set(many)
 
 
 def test_dates_that_are_gone_for_good_leave_the_cursor(looker: Looker) -> None:
