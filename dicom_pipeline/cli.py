@@ -326,7 +326,9 @@ def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
     if warehouse_url is not None:
         # Through the environment, so that Dagster stores the variable's name and never the URL.
         os.environ[WAREHOUSE_VARIABLE] = warehouse_url
-    return Settings.load(home=home)
+    settings = Settings.load(home=home)
+    # What the command names goes before what an archive does.
+    return settings if warehouse_url is None else settings.into_shared_warehouse()
 
 
 def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -> "Archive":

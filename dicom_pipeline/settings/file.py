@@ -36,12 +36,15 @@ class SettingsFile:
     values: dict[str, Any] = field(default_factory=dict)
     lines: Mapping[Place, int] = field(default_factory=dict)
 
+    def line(self, place: Place) -> int | None:
+        """Return the line of a value, or of the nearest thing around it that the file holds."""
+        around = (place[:end] for end in range(len(place), 0, -1))
+        return next((self.lines[found] for found in around if found in self.lines), None)
+
     def where(self, place: Place) -> str:
-        """Return file and line of a value, or of the nearest thing around it that the file holds."""
-        for end in range(len(place), 0, -1):
-            if place[:end] in self.lines:
-                return f"{self.path} line {self.lines[place[:end]]}"
-        return self.path
+        """Return how a message names the place of a value."""
+        line = self.line(place)
+        return self.path if line is None else f"{self.path} line {line}"
 
 
 def read_settings_file(path: Path) -> SettingsFile:

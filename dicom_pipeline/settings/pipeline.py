@@ -143,6 +143,11 @@ class Settings(BaseModel):
         """Return the URL of the warehouse that the archive is loaded into; None means the embedded PostgreSQL."""
         return self.warehouse if archive.warehouse is None else self.warehouses[archive.warehouse]
 
+    def into_shared_warehouse(self) -> Self:
+        """Return these settings with every archive loaded into ``warehouse``."""
+        shared = tuple(archive.model_copy(update={"warehouse": None}) for archive in self.archives)
+        return self.model_copy(update={"archives": shared})
+
     def reject_limit_of(self, archive: Archive) -> float:
         """Return the share of refused files above which the check of one of the archive's dates is an error."""
         return self.reject_limit if archive.reject_limit is None else archive.reject_limit

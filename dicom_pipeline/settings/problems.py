@@ -51,9 +51,9 @@ def told_problems(error: ValidationError, models: Mapping[str, type[BaseModel]],
         models: The model of the entries of each list, by the list's name; the whole's model under ''.
         sources: Where the values came from.
     """
-    told = [_problem(e, models, sources) for e in error.errors(include_url=False, include_input=False)]
-    numbers = [sources.file.lines.get(_place(e), 0) for e in error.errors(include_url=False, include_input=False)]
-    return [line for _, line in sorted(zip(numbers, told, strict=True), key=lambda pair: pair[0])]
+    errors = error.errors(include_url=False, include_input=False)
+    in_order = sorted(errors, key=lambda e: sources.file.line(_place(e)) or 0)
+    return [_problem(e, models, sources) for e in in_order]
 
 
 def _place(error: Any) -> Place:
