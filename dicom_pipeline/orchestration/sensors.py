@@ -64,8 +64,10 @@ def watch_sensor(
         except Exception as error:
             failed = told(error)
         else:
-            free = max(0, _MOST_RUNS - under_way)
-            chunks = list(runs_of(sorted(found.due), settings.partitions_per_run_of(archive)))[:free]
+            free = max(0, _MOST_RUNS - len(under_way))
+            loading = {date for run in under_way for date in _dates_of(run)}
+            waiting = sorted(found.due.keys() - loading)
+            chunks = list(runs_of(waiting, settings.partitions_per_run_of(archive)))[:free]
             for chunk in chunks:
                 ask(cursor, found.due, chunk)
             requests = [_request(load.name, chunk, cursor) for chunk in chunks]
@@ -104,8 +106,8 @@ def _look(
     return watch.look(cursor, dates, listed, int(time.time()))
 
 
-def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor) -> int:
-    """Return how many of the sensor's runs are under way; dates whose run died are free to be asked for again."""
+def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor) -> list[dg.DagsterRun]:
+    """Return the sensor's runs that are under way; dates whose run died are free to be asked for again."""
     end_orphaned_runs(instance)
     runs = instance.get_runs(dg.RunsFilter(tags={_SENSOR: watch_name(archive)}), limit=_LATEST_RUNS)
     latest: dict[dt.date, dg.DagsterRun] = {}
@@ -115,7 +117,7 @@ def _follow_runs(instance: dg.DagsterInstance, archive: Archive, cursor: Cursor)
     for date, asked in cursor.asked.items():
         if date in latest and died(latest[date]) and asked.token and asked.times < _MOST_TIMES:
             cursor.asked[date] = Asked("", asked.times)
-    return sum(run.status in UNDER_WAY for run in runs)
+    return [run for run in runs if run.status in UNDER_WAY]
 
 
 def _dates_of(run: dg.DagsterRun) -> Iterator[dt.date]:

@@ -178,6 +178,26 @@ def test_a_date_whose_load_died_after_its_listing_is_asked_for_again(
     assert loader.rows("select count(*) from dicom_image_meta") == [(3,)]
 
 
+def test_a_date_is_not_asked_for_while_dagster_repeats_its_run(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.archive.fill(FOUR[:1])
+    monkeypatch.setattr(failures, "PAUSES", ())
+
+    def die(*_: object) -> None:
+        raise WarehouseUnavailable("gone")
+
+    watch = Watcher(loader)
+    with monkeypatch.context() as dead:
+        dead.setattr(DateLoader, "load", die)
+        assert len(watch()) == 1
+    tags = {"dagster/sensor_name": "watch_default", "dagster/partition": str(FOUR[0])}
+    again = dg.DagsterRun(job_name="load_default", status=dg.DagsterRunStatus.STARTED, tags=tags)
+    with open_instance(loader.settings.dagster_home) as instance:
+        instance.add_run(again)
+        assert watch.look(instance) == []
+        instance.report_run_failed(again, "given up")
+        assert len(watch.look(instance)) == 1
+
+
 def test_a_date_that_was_only_listed_by_hand_is_still_to_be_loaded(loader: Loader) -> None:
     loader.archive.fill(FOUR[:1])
     watch = Watcher(loader)
