@@ -143,7 +143,7 @@ def _latest(loads: pa.Table) -> pa.Table:
     ordered = loads.sort_by([*((key, "ascending") for key in keys), ("started_time", "ascending")])
     others = [name for name in loads.column_names if name not in keys]
     last = ordered.group_by(keys, use_threads=False).aggregate([(name, "last") for name in others])
-    return last.rename_columns({f"{name}_last": name for name in others}).select(loads.column_names)
+    return last.rename_columns({f"{name}_last": name for name in others}).select(loads.column_names).cast(loads.schema)
 
 
 def prometheus_text(found: Mapping[Archive, TenantMetrics], now: dt.datetime) -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from dicom_pipeline.errors import ConfigurationError
@@ -103,6 +104,23 @@ def test_each_archive_is_counted_where_it_is_loaded(loader: Loader, make_databas
     archives = Archive(tenant="a", root="/a"), Archive(tenant="b", root="/b", warehouse="other")
     found = measured(loader, *archives)
     assert (found['dates{tenant="a"}'], found['dates{tenant="b"}']) == (2, 1)
+
+
+def test_a_ledger_of_many_years_is_read_in_pieces(loader: Loader) -> None:
+    loader.archive.fill(days("2024-01-01", 1), 1)
+    loader()
+    with psycopg.connect(loader.url) as connection:
+        connection.execute(
+            "insert into dicom_load select tenant_id, date '2014-01-01' + d, 'run' || r, code_version,"
+            " started_time - r * interval '1 day', finished_time - r * interval '1 day', r + 1, 1, r, 2, 0, 1, digest"
+            " from dicom_load, generate_series(0, 999) d, generate_series(0, 299) r"
+        )
+    found = measured(loader, Archive(root="/a"))
+    assert found['loads_total{tenant="default"}'] == 300_001
+    assert found['dates{tenant="default"}'] == 1_001
+    # The latest load of each date has the number 0.
+    assert found['files{tenant="default",outcome="rejected"}'] == 0
+    assert found['rows_changed_total{tenant="default",change="inserted"}'] == 600_001
 
 
 def test_a_collector_never_sees_half_a_file(tmp_path: Path) -> None:
