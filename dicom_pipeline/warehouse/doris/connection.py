@@ -71,6 +71,7 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         autocommit=True,
         conv=encoders,
         ssl=context,
+        ssl_disabled=context is None,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_CONNECT_SECONDS,
         write_timeout=_ANSWER_SECONDS,

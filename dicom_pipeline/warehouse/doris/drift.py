@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pymysql
+
 from dicom_pipeline.dicom.fields import ALL_TABLES, Field, Kind, TableSpec
 from dicom_pipeline.errors import SchemaDrift, WarehouseUnavailable
 from dicom_pipeline.warehouse.doris import sql
@@ -84,9 +86,9 @@ def prepare(
         making = sql.create_table(url.database, table, replication_num=url.replication_num, buckets=url.buckets)
         run(session, making)
     for table, column in drift.addable:
-        _change(session, url, table, sql.add_column(url.database, table, column), sleep)
+        _change(session, url, (table, column), sql.add_column(url.database, table, column), sleep)
     for table, column in drift.lengthened:
-        _change(session, url, table, sql.lengthen_column(url.database, table, column), sleep)
+        _change(session, url, (table, column), sql.lengthen_column(url.database, table, column), sleep)
     if mendable and (left := find_drift(session, url).differences):
         raise SchemaDrift(left)
 
@@ -163,9 +165,22 @@ def _is_short(found: _Found, column: Field) -> bool:
     return found.bytes is not None and column.kind not in _SPELLINGS and found.bytes < sql.varchar_bytes(column)
 
 
-def _change(session: Session, url: DorisUrl, table: TableSpec, statement: str, sleep: Callable[[float], None]) -> None:
+def _change(
+    session: Session,
+    url: DorisUrl,
+    wanted: tuple[TableSpec, Field],
+    statement: str,
+    sleep: Callable[[float], None],
+) -> None:
     """Change a column and wait until that is done: one change a table at a time is all that Doris takes."""
-    run(session, statement)
+    table = wanted[0]
+    try:
+        run(session, statement)
+    except pymysql.Error:
+        left = find_drift(session, url)
+        # Another session may have been faster with the same change, and Doris calls the second one an error.
+        if wanted in (*left.addable, *left.lengthened):
+            raise
     pause, waited = 0.1, 0.0
     while _state_of_change(session, url, table) in _UNDER_WAY:
         if waited > _CHANGE_SECONDS:
