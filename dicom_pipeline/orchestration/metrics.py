@@ -221,7 +221,7 @@ def _block(name: str, kind: str, told: str, samples: Iterable[Sample]) -> str:
     lines = [f"# HELP {full} {told}.", f"# TYPE {full} {kind}"]
     for labels, value in samples:
         text = ",".join(f'{label}="{_escaped(content)}"' for label, content in labels.items())
-        lines.append(f"{full}{{{text}}} {value:.17g}" if text else f"{full} {value:.17g}")
+        lines.append(f"{full}{{{text}}} {value}" if text else f"{full} {value}")
     return "\n".join(lines) + "\n"
 
 
