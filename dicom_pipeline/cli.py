@@ -14,7 +14,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from datetime import date, datetime
+from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -242,6 +243,41 @@ def psql(home: Path | None, arguments: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.argument("url_a")
+@click.argument("url_b")
+@click.option("--tenant", help="Only this tenant.  [default: every tenant of either]")
+@click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
+@click.option("--to", "last", metavar="DATE", help="Last study date, included.")
+@_json_option
+def compare(url_a: str, url_b: str, tenant: str | None, first: str | None, last: str | None, as_json: bool) -> None:
+    """Compare the rows of two warehouses, whichever databases they are: counts, digests, and the keys that differ.
+
+    Passwords are best left out of the URLs: PGPASSWORD, ~/.pgpass and MYSQL_PWD are read. Exit code 1 if anything
+    differs.
+
+    \b
+        dicom-pipeline compare "$(dicom-pipeline warehouse url)" doris://loader@fe.example:9030/dicom
+        dicom-pipeline compare $URL_A $URL_B --tenant hospital-a --from 2024-01-01 --to 2024-01-31 --json
+    """
+    from dicom_pipeline.console import DateCounter, print_comparison
+    from dicom_pipeline.warehouse.compare import compare_slice, slices_of
+    from dicom_pipeline.warehouse.factory import create_warehouse
+
+    name, begin, end = None if tenant is None else _tenant(tenant), _date(first, "--from"), _date(last, "--to")
+    with closing(create_warehouse(url_a)) as a, closing(create_warehouse(url_b)) as b:
+        slices = slices_of(a, b, name, begin, end)
+        with DateCounter(len(slices), quiet=as_json) as advance:
+            compared = [c for target in slices for c in advance(compare_slice(a, b, target))]
+        differing = [comparison for comparison in compared if not comparison.equal]
+        if as_json:
+            summary = {"a": a.display_url, "b": b.display_url, "equal": not differing, "slices": len(slices)}
+            click.echo(json.dumps({**summary, "tables": [comparison.as_json() for comparison in compared]}))
+        else:
+            print_comparison(a.display_url, b.display_url, compared)
+    sys.exit(1 if differing else 0)
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @_home_option
 def ui(port: int, home: Path | None) -> None:
@@ -375,13 +411,41 @@ def status_of_dates(
     sys.exit(0 if all(one.good for one in found) else 1)
 
 
+@cli.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Prometheus textfile to replace.")
+@click.option("--tenant", help="Only this tenant.  [default: all that are known]")
+@_home_option
+def metrics(out: Path | None, tenant: str | None, home: Path | None) -> None:
+    """Print metrics of what is loaded, by tenant, in Prometheus's text format, or write them to a file.
+
+    \b
+        dicom-pipeline metrics
+        dicom-pipeline metrics --out /var/lib/node_exporter/textfile/dicom_pipeline.prom
+    """
+    from dicom_pipeline.orchestration.metrics import collect, prometheus_text, write_textfile
+
+    settings, now = _settings(home, None), datetime.now(UTC)
+    archives = [archive for archive in settings.all_archives if tenant in (None, archive.tenant)]
+    if tenant is not None and not archives:
+        raise ConfigurationError(
+            f"--tenant: no archive of {tenant} is known: load one, or list it in dicom_pipeline.yaml"
+        )
+    text = prometheus_text(collect(settings, archives, now), now)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_textfile(out, text)
+
+
 def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
     from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Settings
 
     if warehouse_url is not None:
         # Through the environment, so that Dagster stores the variable's name and never the URL.
         os.environ[WAREHOUSE_VARIABLE] = warehouse_url
-    return Settings.load(home=home)
+    settings = Settings.load(home=home)
+    # What the command names goes before what an archive does.
+    return settings if warehouse_url is None else settings.into_shared_warehouse()
 
 
 def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -> "Archive":
@@ -455,7 +519,8 @@ def _guarded(call: Callable[_P, _R]) -> Callable[_P, _R]:
             click.echo("interrupted; finished dates are loaded, run the same command again for the rest", err=True)
             sys.exit(130)
         except PipelineError as error:
-            click.echo(f"dicom-pipeline: {error}", err=True)
+            for problem in str(error).splitlines():
+                click.echo(f"dicom-pipeline: {problem}", err=True)
             sys.exit(2)
         except Exception as error:  # a library's text may carry a patient's data: only type and place are told
             click.echo(f"dicom-pipeline: unexpected {type(error).__name__} in {place_of(error)}", err=True)

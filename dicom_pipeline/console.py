@@ -6,9 +6,9 @@ and nothing of a patient is known here.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from dicom_pipeline.orchestration.report import LoadReport
     from dicom_pipeline.orchestration.status import ArchiveStatus, DateStatus
     from dicom_pipeline.tables.metadata import MetadataSummary
+    from dicom_pipeline.warehouse.compare import SliceComparison
 
+_T = TypeVar("_T")
 _DATES_SHOWN = 40
+_KEYS_SHOWN = 10
 
 
 class LoadWatcher:
@@ -149,6 +152,39 @@ class FileCounter:
         self._bar.stop()
 
 
+class DateCounter:
+    """Shows how many dates were looked at, on a terminal only."""
+
+    def __init__(self, dates: int, *, quiet: bool = False) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("comparing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("dates"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._bar.add_task("comparing", total=dates)
+
+    def __enter__(self) -> "Callable[[Iterable[_T]], list[_T]]":
+        self._bar.start()
+        return self._finished
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def _finished(self, parts: "Iterable[_T]") -> "list[_T]":
+        done = list(parts)
+        self._bar.update(self._task, advance=1)
+        return done
+
+
 def _counts(outcome: "DateOutcome") -> str:
     summary = outcome.metadata
     if summary is None:
@@ -255,6 +291,48 @@ def _totals(report: dict[str, Any]) -> list[tuple[str, int | float | str]]:
         ("checks failed", checks["failed"]),
         ("seconds", round(report["seconds"], 1)),
     ]
+
+
+def print_comparison(a: str, b: str, compared: "Sequence[SliceComparison]") -> None:
+    """Print the slices that differ, with some of their keys, then how much was compared."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(f"A {a}\nB {b}", markup=False, soft_wrap=True)
+    differing = [comparison for comparison in compared if not comparison.equal]
+    if differing:
+        console.print(_comparison_table(differing))
+    for comparison in differing:
+        _print_keys(console, comparison)
+    dates = len({comparison.target for comparison in compared})
+    rows = ", ".join(
+        f"{side} {sum(digest.rows for digest in digests):,}"
+        for side, digests in (("A", [c.a for c in compared]), ("B", [c.b for c in compared]))
+    )
+    told = f"{len(differing)} of {len(compared)} slices differ" if differing else "all equal"
+    console.print(f"{dates} dates, {len(compared)} slices of tables, rows: {rows}: {told}", soft_wrap=True)
+
+
+def _comparison_table(differing: "Sequence[SliceComparison]") -> Table:
+    table = Table("tenant", "date", "table", "rows in A", "rows in B", "only in A", "only in B", "other values")
+    for column in table.columns[3:]:
+        column.justify = "right"
+    for c in differing:
+        keys = c.keys
+        counts = (len(keys.only_a), len(keys.only_b), len(keys.other)) if keys else ()
+        row = (c.target.tenant_id, c.target.date, c.table, c.a.rows, c.b.rows, *counts)
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+def _print_keys(console: Console, comparison: "SliceComparison") -> None:
+    if comparison.keys is None:
+        return
+    kinds = {"only in A": comparison.keys.only_a, "only in B": comparison.keys.only_b, "other": comparison.keys.other}
+    for kind, keys in kinds.items():
+        place = f"{comparison.target.tenant_id} {comparison.target.date} {comparison.table}"
+        for key in keys[:_KEYS_SHOWN]:
+            console.print(f"{place} {kind}: {' '.join(key)}", markup=False, soft_wrap=True)
+        if len(keys) > _KEYS_SHOWN:
+            console.print(f"{place} {kind}: ... and {len(keys) - _KEYS_SHOWN} more; --json has all", soft_wrap=True)
 
 
 def print_rows(title: str, rows: Sequence[tuple[str, int | float | str]]) -> None:

@@ -12,7 +12,8 @@ from dicom_pipeline.dicom.reasons import REASONS, ReasonInfo
 from dicom_pipeline.quality.catalogue import CHECKS
 from dicom_pipeline.tables.schemas import ARROW_TYPES, metadata_schema
 from dicom_pipeline.warehouse.base import PARTITIONED
-from dicom_pipeline.warehouse.postgres.ddl import sql_type
+from dicom_pipeline.warehouse.doris import sql as doris
+from dicom_pipeline.warehouse.postgres import ddl as postgres
 
 FOLDER = Path(__file__).parent
 
@@ -51,7 +52,8 @@ def tables_page() -> str:
     return _page(
         "Tables",
         "dicom_pipeline/dicom/fields.py",
-        "Every column of every table. Bounds count bytes of UTF-8. A tag stands where a value is read from the file's "
+        "Every column of every table, in PostgreSQL's order; in Doris the columns of the key come first. Bounds count "
+        "bytes of UTF-8. A tag stands where a value is read from the file's "
         "header; the rule says how. The last column but one says how a value relates to a patient, after the classes "
         "of PS3.15 Annex E.",
         *(_table_section(table) for table in ALL_TABLES),
@@ -62,7 +64,8 @@ def tables_page() -> str:
 def _table_section(table: TableSpec) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     partitions = f" Partitioned by month of `{table.date_column}`." if table in PARTITIONED else ""
-    head = ("column", "Arrow", "PostgreSQL", "bound", "null", "tag", "keyword", "VR", "rule", "privacy", "comment")
+    types = ("Arrow", "PostgreSQL", "Doris")
+    head = ("column", *types, "bound", "null", "tag", "keyword", "VR", "rule", "privacy", "comment")
     columns = _table(head, (_column(field) for field in table.fields))
     return f"## {table.name}\n\n{table.comment}.\n\nKey: {key}.{partitions}\n\n{columns}"
 
@@ -71,7 +74,8 @@ def _column(field: Field) -> tuple[str, ...]:
     return (
         f"`{field.name}`",
         str(ARROW_TYPES[field.kind]),
-        sql_type(field),
+        postgres.sql_type(field),
+        doris.sql_type(field),
         "" if field.bound is None else str(field.bound),
         _yes(field.nullable),
         "" if field.tag is None else f"({field.tag >> 16:04X},{field.tag & 0xFFFF:04X})",

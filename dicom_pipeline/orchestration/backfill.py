@@ -98,23 +98,15 @@ def backfill_archives(
 
 
 def _plans(settings: Settings, archives: Iterable[Archive], choice: Choice, instance: dg.DagsterInstance) -> list[Plan]:
-    with closing(open_warehouse(settings)) as warehouse:
-        return [
-            plan_backfill(
-                archive_status(
-                    settings,
-                    archive,
-                    warehouse,
-                    instance,
-                    choice.first,
-                    choice.last,
-                    compare_files=choice.compares_files or archive.layout == "any",
-                ),
-                choice,
-                settings.partitions_per_run,
+    plans = []
+    for archive in archives:
+        compare_files = choice.compares_files or archive.layout == "any"
+        with closing(open_warehouse(settings, archive)) as warehouse:
+            found = archive_status(
+                settings, archive, warehouse, instance, choice.first, choice.last, compare_files=compare_files
             )
-            for archive in archives
-        ]
+        plans.append(plan_backfill(found, choice, settings.partitions_per_run_of(archive)))
+    return plans
 
 
 def _tell(plan: Plan, progress: BackfillProgress) -> None:

@@ -8,7 +8,6 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,44 +15,38 @@ from pathlib import Path
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import PipelineError
+from dicom_pipeline.orchestration.notify import WEBHOOK_VARIABLE, webhook_url
 from dicom_pipeline.settings import Archive, Settings
-from dicom_pipeline.warehouse.base import Warehouse
+from dicom_pipeline.warehouse.base import Matter, Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 
-_PACKAGES = ("dagster", "dagster-postgres", "pydicom", "pyarrow", "pandas", "sqlalchemy", "psycopg", "pgpq")
+_GRANTS = {"postgresql": "deploy/postgresql/roles.sql", "doris": "what deploy/doris/grants.sql says"}
+_PACKAGES = ("dagster", "dagster-postgres", "pydicom", "pyarrow", "pandas", "sqlalchemy", "psycopg", "pgpq", "pymysql")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One matter: what was looked at, whether it is good, what was seen or is to be done."""
-
-    good: bool
-    what: str
-    finding: str
-
-    def text(self) -> str:
-        """Return the line as it is printed."""
-        return f"{'ok  ' if self.good else 'FAIL'} {self.what}: {self.finding}"
-
-
-def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Line]:
+def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Matter]:
     """Yield a line a matter; nothing is raised."""
-    yield Line(True, "versions", _versions())
+    yield Matter(True, "versions", _versions())
     try:
         settings = load_settings()
         archives = settings.all_archives
     except PipelineError as error:
-        yield Line(False, "settings", str(error))
+        yield from (Matter(False, "settings", problem) for problem in str(error).splitlines())
         return
-    yield Line(True, "headers", _headers(settings.reader))
-    yield Line(True, "settings", f"home {settings.home.absolute()}, archives: {len(archives)}")
+    yield Matter(True, "headers", _headers(settings.reader))
+    yield Matter(True, "settings", f"home {settings.home.absolute()}, archives: {len(archives)}")
     yield _directory("home", settings.home)
     yield _directory("staging", settings.staging_directory)
     if not archives:
-        yield Line(True, "archives", "none yet: run `dicom-pipeline load ARCHIVE`, or list them in dicom_pipeline.yaml")
+        yield Matter(
+            True, "archives", "none yet: run `dicom-pipeline load ARCHIVE`, or list them in dicom_pipeline.yaml"
+        )
     yield from (_archive(archive) for archive in archives)
-    yield from _warehouse(settings)
+    yield _webhook()
+    # The shared one where no archive is known yet.
+    for name in dict.fromkeys([archive.warehouse for archive in archives] or [None]):
+        yield from _warehouse(settings, name)
 
 
 def _versions() -> str:
@@ -70,57 +63,68 @@ def _headers(reader: str) -> str:
     return "scanned by the compiled walk"
 
 
-def _directory(what: str, path: Path) -> Line:
+def _directory(what: str, path: Path) -> Matter:
     """Try to write where the pipeline would, or in the nearest directory above that exists."""
     existing = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.exists(p))
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        return Line(False, what, f"cannot write to {existing} ({error.strerror}): choose another with --home")
+        return Matter(False, what, f"cannot write to {existing} ({error.strerror}): choose another with --home")
     free = os.statvfs(existing)
-    return Line(True, what, f"{path.absolute()} writable, {free.f_bavail * free.f_frsize >> 30} GiB free")
+    return Matter(True, what, f"{path.absolute()} writable, {free.f_bavail * free.f_frsize >> 30} GiB free")
 
 
-def _archive(archive: Archive) -> Line:
+def _archive(archive: Archive) -> Matter:
     what = f"archive {archive.tenant}"
     try:
         LocalStore(str(Path(archive.root).absolute())).check()
     except PipelineError as error:
-        return Line(False, what, str(error))
-    return Line(True, what, f"{archive.root} readable, layout {archive.layout}")
+        return Matter(False, what, str(error))
+    return Matter(True, what, f"{archive.root} readable, layout {archive.layout}")
 
 
-def _warehouse(settings: Settings) -> Iterator[Line]:
+def _webhook() -> Matter:
     try:
-        url = settings.warehouse or EmbeddedPostgres(settings.home).start()
-        warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
-        yield Line(True, "warehouse", f"{warehouse.display_url} reachable, {warehouse.server_version()}")
+        url = webhook_url(os.environ)
     except PipelineError as error:
-        yield Line(False, "warehouse", str(error))
+        return Matter(False, "webhook", str(error))
+    return Matter(True, "webhook", "is told of failed runs" if url else f"none: {WEBHOOK_VARIABLE} is not set")
+
+
+def _warehouse(settings: Settings, name: str | None) -> Iterator[Matter]:
+    what = f"warehouse {name}" if name else "warehouse"
+    try:
+        given = settings.warehouse if name is None else settings.warehouses[name]
+        url = given or EmbeddedPostgres(settings.home).start()
+        warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
+        yield Matter(True, what, f"{warehouse.display_url} reachable, {warehouse.server_version()}")
+    except PipelineError as error:
+        yield Matter(False, what, str(error))
         return
     try:
         yield _tables(warehouse)
         yield _privileges(warehouse)
+        yield from warehouse.examine()
     finally:
         warehouse.close()
 
 
-def _tables(warehouse: Warehouse) -> Line:
+def _tables(warehouse: Warehouse) -> Matter:
     try:
         differences = warehouse.differences()
     except PipelineError as error:
-        return Line(False, "tables", str(error))
+        return Matter(False, "tables", str(error))
     if differences:
-        return Line(False, "tables", f"{'; '.join(differences)}: migrate them, or load into another database")
-    return Line(True, "tables", "as this version writes them (or not created yet)")
+        return Matter(False, "tables", f"{'; '.join(differences)}: migrate them, or load into another database")
+    return Matter(True, "tables", "as this version writes them (or not created yet)")
 
 
-def _privileges(warehouse: Warehouse) -> Line:
+def _privileges(warehouse: Warehouse) -> Matter:
     try:
         missing = warehouse.missing_privileges()
     except PipelineError as error:
-        return Line(False, "privileges", str(error))
+        return Matter(False, "privileges", str(error))
     if missing:
-        return Line(False, "privileges", f"missing {', '.join(missing)}: run deploy/postgresql/roles.sql")
-    return Line(True, "privileges", "may write")
+        return Matter(False, "privileges", f"missing {', '.join(missing)}: run {_GRANTS[warehouse.kind]}")
+    return Matter(True, "privileges", "may write")

@@ -4,6 +4,8 @@ Scope: keys, names, owners, groups, kinds, column schemas and dependencies: the 
 assets do is in ``assets.py`` (dates) and ``archive_assets.py`` (the archive as a whole).
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from dicom_pipeline import __version__
@@ -17,6 +19,8 @@ from dicom_pipeline.tables.metadata import METADATA_ASSET
 OVERVIEW_ASSET = "archive_overview"
 INDEX_ASSET = "archive_index"
 OWNERS = ["team:imaging-data"]
+_KINDS = {"postgresql": "postgres", "doris": "doris"}
+"""Databases as Dagster's UI calls them."""
 
 
 def asset_key(archive: Archive, name: str) -> dg.AssetKey:
@@ -24,9 +28,20 @@ def asset_key(archive: Archive, name: str) -> dg.AssetKey:
     return dg.AssetKey([archive.tenant, name])
 
 
-def date_specs(archive: Archive, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
-    """Return the assets that have a partition a date: listing, metadata and the tables."""
-    return [_files_spec(archive, partitions), _metadata_spec(archive, partitions), *_table_specs(archive, partitions)]
+def warehouse_key(name: str | None) -> str:
+    """Return the key of the resource that is the warehouse of that name, an IO manager; None is the shared one."""
+    return f"warehouse_{name}" if name else "warehouse"
+
+
+def pool_name(archive: Archive) -> str:
+    """Return the name of the concurrency pool that the archive's loads are in."""
+    return f"load_{archive.key_name}"
+
+
+def date_specs(archive: Archive, partitions: dg.PartitionsDefinition, database: str) -> list[dg.AssetSpec]:
+    """Return the assets that have a partition a date: listing, metadata and the tables of a kind of database."""
+    tables = _table_specs(archive, partitions, database)
+    return [_files_spec(archive, partitions), _metadata_spec(archive, partitions), *tables]
 
 
 def _files_spec(archive: Archive, partitions: dg.PartitionsDefinition) -> dg.AssetSpec:
@@ -53,17 +68,18 @@ def _metadata_spec(archive: Archive, partitions: dg.PartitionsDefinition) -> dg.
     )
 
 
-def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
+def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition, database: str) -> list[dg.AssetSpec]:
     return [
         _spec(
             archive,
             table.name,
-            f"{table.comment}. Loading replaces exactly the date's slice, all tables in one transaction.",
+            f"{table.comment}. Loading replaces exactly the date's slice; readers see the old one or the new one.",
             partitions=partitions,
             deps=[METADATA_ASSET],
-            kinds={"postgres", "table"},
+            kinds={_KINDS[database], "table"},
             columns=metadata.table_columns(table),
-            io_manager="warehouse",
+            io_manager=warehouse_key(archive.warehouse),
+            metadata_values={"dagster/table_name": table.name},
         )
         for table in SLICE_TABLES
     ]
@@ -82,7 +98,7 @@ def index_spec(archive: Archive) -> dg.AssetSpec:
     )
 
 
-def overview_spec(archive: Archive) -> dg.AssetSpec:
+def overview_spec(archive: Archive, database: str) -> dg.AssetSpec:
     """Return the asset that shows what the warehouse holds of the archive."""
     return _spec(
         archive,
@@ -90,7 +106,7 @@ def overview_spec(archive: Archive) -> dg.AssetSpec:
         "Dates, series and instances in the warehouse, and a plot of instances by date and modality.",
         partitions=None,
         deps=[STATE.name, IMAGE.name],
-        kinds={"python", "postgres"},
+        kinds={"python", _KINDS[database]},
         columns=metadata.overview_columns(),
     )
 
@@ -105,10 +121,9 @@ def _spec(
     kinds: set[str],
     columns: dg.TableSchema,
     io_manager: str = "staging",
+    metadata_values: Mapping[str, str] | None = None,
 ) -> dg.AssetSpec:
-    values: dict[str, dg.TableSchema | str] = {"dagster/column_schema": columns}
-    if io_manager == "warehouse":
-        values["dagster/table_name"] = name
+    values: dict[str, dg.TableSchema | str] = {"dagster/column_schema": columns, **(metadata_values or {})}
     return dg.AssetSpec(
         asset_key(archive, name),
         deps=[asset_key(archive, dep) for dep in deps],

@@ -129,16 +129,19 @@ def look_at_archives(
     compare_files: bool = True,
 ) -> list[ArchiveStatus]:
     """Return how the dates of each archive stand; see ``archive_status``."""
-    with closing(open_warehouse(settings)) as warehouse, open_instance(settings.dagster_home) as instance:
-        return [
-            archive_status(settings, archive, warehouse, instance, first, last, compare_files=compare_files)
-            for archive in archives
-        ]
+    found = []
+    with open_instance(settings.dagster_home) as instance:
+        for archive in archives:
+            with closing(open_warehouse(settings, archive)) as warehouse:
+                found.append(
+                    archive_status(settings, archive, warehouse, instance, first, last, compare_files=compare_files)
+                )
+    return found
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """Return the warehouse the settings name, for looking: its tables are not prepared."""
-    url = settings.warehouse or EmbeddedPostgres(settings.home).start()
+def open_warehouse(settings: Settings, archive: Archive) -> Warehouse:
+    """Return the archive's warehouse, for looking: its tables are not prepared."""
+    url = settings.warehouse_of(archive) or EmbeddedPostgres(settings.home).start()
     return create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
 
 

@@ -47,7 +47,7 @@ class SliceDigester:
     """Accumulates the digest of rows of one table while their batches pass by."""
 
     def __init__(self, spec: TableSpec) -> None:
-        self._columns = _hashed_columns(spec)
+        self._fields = _steady(spec)
         self._rows = 0
         self._lanes: tuple[int, ...] = (0, 0)
 
@@ -61,7 +61,7 @@ class SliceDigester:
         return SliceDigest(self._rows, "".join(f"{lane:016x}" for lane in self._lanes))
 
     def _add(self, batch: pa.RecordBatch) -> None:
-        rows = _row_words(self._columns, batch)
+        rows = row_words(self._fields, batch)
         sums = (_mix(rows).sum(), _mix(rows ^ _SECOND_LANE).sum())
         self._lanes = tuple((lane + int(added)) % 2**64 for lane, added in zip(self._lanes, sums, strict=True))
         self._rows += batch.num_rows
@@ -72,7 +72,7 @@ def digests_of_stretches(spec: TableSpec, batch: pa.RecordBatch, lengths: Sequen
 
     For many small slices at once: a batch costs some hundred steps, however many rows it has.
     """
-    rows = _row_words(_hashed_columns(spec), batch)
+    rows = row_words(_steady(spec), batch)
     ends = np.cumsum([0, *lengths])
     # A running sum overflows as the digest's own addition does.
     lanes = [np.append(np.uint64(0), np.cumsum(words)) for words in (_mix(rows), _mix(rows ^ _SECOND_LANE))]
@@ -80,15 +80,16 @@ def digests_of_stretches(spec: TableSpec, batch: pa.RecordBatch, lengths: Sequen
     return [SliceDigest(n, f"{int(a):016x}{int(b):016x}") for n, a, b in zip(lengths, first, second, strict=True)]
 
 
-def _hashed_columns(spec: TableSpec) -> list[tuple[Field, np.uint64]]:
-    return [(field, _seed(field.name)) for field in spec.fields if not field.volatile]
+def _steady(spec: TableSpec) -> tuple[Field, ...]:
+    return tuple(field for field in spec.fields if not field.volatile)
 
 
-def _row_words(columns: Sequence[tuple[Field, np.uint64]], batch: pa.RecordBatch) -> Words:
+def row_words(fields: Iterable[Field], batch: pa.RecordBatch) -> Words:
+    """Return 64 bits a row of ``batch`` over the columns given: equal values, equal words; any order of columns."""
     rows = np.zeros(batch.num_rows, np.uint64)
     texts: list[_Texts] = []
-    for field, seed in columns:
-        column = batch.column(field.name)
+    for field in fields:
+        column, seed = batch.column(field.name), _seed(field.name)
         if column.null_count == len(column):
             continue
         column = column if column.type == ARROW_TYPES[field.kind] else column.cast(ARROW_TYPES[field.kind])

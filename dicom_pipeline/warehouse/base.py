@@ -5,21 +5,34 @@ Scope: the protocol, its value types and nothing of any vendor. PostgreSQL is in
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import IMAGE, STATE, TableSpec
+from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.quality.conflicts import Conflict as Conflict
 from dicom_pipeline.tables.contents import SliceContents as SliceContents
 from dicom_pipeline.tables.digest import SliceDigest as SliceDigest
+from dicom_pipeline.tables.schemas import table_schema
 
 ArrowSource: TypeAlias = pa.Table | pa.RecordBatchReader
 
 PARTITIONED: tuple[TableSpec, ...] = (IMAGE, STATE)
 """The large tables, which every database partitions by month of the study date."""
+
+
+OVERVIEW_SCHEMA = pa.schema(
+    [
+        pa.field("study_date", pa.date32(), False),
+        pa.field("modality", pa.string()),
+        pa.field("series", pa.int64(), False),
+        pa.field("instances", pa.int64(), False),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,6 +68,19 @@ class LastLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing about a database that a load depends on: whether it is well, what it is, what was found or is to do."""
+
+    good: bool
+    what: str
+    finding: str
+
+    def text(self) -> str:
+        """Return it as one line."""
+        return f"{'ok  ' if self.good else 'FAIL'} {self.what}: {self.finding}"
+
+
+@dataclass(frozen=True, slots=True)
 class TableChange:
     """What a replacement did to one table's slice, and how many rows the slice has now.
 
@@ -63,7 +89,7 @@ class TableChange:
         updated: Rows that were overwritten.
         deleted: Rows that are gone.
         rows: Rows the slice has now.
-        read_back: What was read from the slice under its lock, where it was found to be as it should and left alone.
+        read_back: What was read from the slice at the end, or where it was found to be as it should and left alone.
     """
 
     inserted: int
@@ -71,6 +97,52 @@ class TableChange:
     deleted: int
     rows: int
     read_back: SliceContents | None = field(default=None, compare=False, repr=False)
+
+
+def ledger_row(target: Slice, facts: LoadFacts, images: TableChange, digest: SliceDigest) -> dict[str, object]:
+    """Return the row of ``dicom_load`` of a load that is finished now.
+
+    Args:
+        target: The slice.
+        facts: What the load said of itself.
+        images: What it did to the image table.
+        digest: Of the slice's image rows.
+    """
+    return {
+        "tenant_id": target.tenant_id,
+        "partition_date": target.date,
+        "run_id": facts.run_id,
+        "code_version": facts.code_version,
+        "started_time": facts.started,
+        "finished_time": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        "files_listed": facts.listed,
+        "files_accepted": facts.accepted,
+        "files_rejected": facts.rejected,
+        "rows_inserted": images.inserted,
+        "rows_updated": images.updated,
+        "rows_deleted": images.deleted,
+        "digest": digest.digest,
+    }
+
+
+def selected_schema(table: TableSpec, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the Arrow schema of the columns named, in their order, or of the whole table.
+
+    Raises:
+        WarehouseError: The table has no such column.
+    """
+    schema = table_schema(table)
+    unknown = sorted(set(columns or ()) - set(schema.names))
+    if unknown:
+        raise WarehouseError(f"{table.name} has no column {', '.join(unknown)}")
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns], schema.metadata)
+
+
+def started_reader(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Return a reader whose first batch is there already: what the database refuses at once is raised here."""
+    first = next(batches, None)
+    begun = [] if first is None else [first]
+    return pa.RecordBatchReader.from_batches(schema, itertools.chain(begun, batches))
 
 
 class Warehouse(Protocol):
@@ -108,6 +180,9 @@ class Warehouse(Protocol):
             WarehouseError: The database cannot be written by anybody, or has no place for the tables.
         """
 
+    def examine(self) -> Iterator[Matter]:
+        """Look at whatever else of the database a load depends on; nothing is changed, nothing raised."""
+
     def replace_slice(
         self,
         target: Slice,
@@ -115,10 +190,12 @@ class Warehouse(Protocol):
         facts: LoadFacts,
         digests: Mapping[str, SliceDigest] | None = None,
     ) -> dict[str, TableChange]:
-        """Make the slice hold exactly ``tables`` (by table name), in one transaction, ledger row included.
+        """Make the slice hold exactly ``tables`` (by table name), and write the ledger's row.
 
         Unchanged rows are not touched, vanished rows are deleted, changed rows keep ``created_time``. Other slices
-        are never touched. Two replacements of one slice at once: one waits.
+        are never touched. Each table changes in one moment; PostgreSQL changes all of them and the ledger in one
+        transaction, Doris the images before their series. Two replacements of one slice at once: the slice is as one
+        of them has it.
 
         Args:
             target: The slice.
@@ -128,9 +205,10 @@ class Warehouse(Protocol):
                 written to. Those of a ``pa.Table`` are computed here if need be.
 
         Raises:
-            WarehouseError: A row lies outside the slice, repeats a key, the rows are not those of ``digests``, or the
-                database refused; nothing changed.
-            WarehouseUnavailable: The connection broke or could not be made; nothing changed.
+            WarehouseError: A row lies outside the slice, repeats a key, or the rows are not those of ``digests``, and
+                nothing changed; or the database refused.
+            WarehouseUnavailable: The connection broke or could not be made. No table is changed by halves; loading
+                the slice again settles it.
         """
 
     def read(
@@ -146,6 +224,9 @@ class Warehouse(Protocol):
 
     def dates(self, tenant_id: str) -> set[dt.date]:
         """Return the dates on which the tenant has rows in any of the slice tables."""
+
+    def tenants(self) -> set[str]:
+        """Return the tenants that have rows in any of the slice tables."""
 
     def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
         """Return the latest load of each date of the tenant, as the ledger has it; none where there are no tables.

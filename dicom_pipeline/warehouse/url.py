@@ -20,3 +20,12 @@ def split_url(url: str) -> tuple[str, str]:
     if not separator or kind not in ACCEPTED:
         raise UnsupportedDatabase(f"the warehouse URL must begin with one of: {', '.join(f'{a}://' for a in ACCEPTED)}")
     return kind, rest
+
+
+def warehouse_kind(url: str | None) -> str:
+    """Return which of ``ACCEPTED`` a setting names; None, the embedded server, is PostgreSQL.
+
+    Raises:
+        UnsupportedDatabase: It names another database, or none.
+    """
+    return ACCEPTED[0] if url is None else split_url(url)[0]

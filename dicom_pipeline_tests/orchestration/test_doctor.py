@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dicom_pipeline.orchestration.doctor import Line, diagnose
+from dicom_pipeline.orchestration.doctor import diagnose
 from dicom_pipeline.settings import Settings
+from dicom_pipeline.warehouse.base import Matter
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.warehouse.conftest import Database
-from dicom_pipeline_tests.warehouse.test_roles import as_role, run_script
+from dicom_pipeline_tests.warehouse.postgres.test_roles import as_role, run_script
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def guarded(server: EmbeddedPostgres, empty_database: Database) -> Database:
     return empty_database
 
 
-def last_line(loader: Loader, url: str) -> Line:
+def last_line(loader: Loader, url: str) -> Matter:
     settings = Settings(home=loader.settings.home, warehouse=url)
     return list(diagnose(lambda: settings))[-1]
 
@@ -34,6 +35,19 @@ def test_how_headers_are_read_is_told(tmp_path: Path, reader: str, told: str) ->
     [line] = [line for line in diagnose(lambda: settings) if line.what == "headers"]
     assert line.good
     assert line.finding.startswith(told)
+
+
+def test_a_webhook_that_cannot_be_used_is_told_without_its_url(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> Matter:
+        settings = Settings(home=loader.settings.home, warehouse=loader.url)
+        return next(matter for matter in diagnose(lambda: settings) if matter.what == "webhook")
+
+    assert (told().good, "is not set" in told().finding) == (True, True)
+    monkeypatch.setenv("DICOM_PIPELINE_WEBHOOK", "http://hooks.example/geheim")
+    assert not told().good
+    assert "geheim" not in told().finding
+    monkeypatch.setenv("DICOM_PIPELINE_WEBHOOK", "https://hooks.example/geheim")
+    assert told().good
 
 
 def test_a_role_that_may_write_is_well(loader: Loader, guarded: Database) -> None:

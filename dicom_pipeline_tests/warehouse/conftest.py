@@ -1,8 +1,15 @@
-"""A real server for the tests, one a test process, and a fresh database for each test that wants one."""
+"""The databases of the tests: a real PostgreSQL, one a test process, and Doris's double, or a real Doris.
+
+With ``DORIS_URL`` set, what is said of every warehouse is tested on that cluster, in databases of its own that are
+dropped at the end; the account must be allowed to make and drop them.
+"""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -11,6 +18,20 @@ from dicom_pipeline.dicom.fields import ALL_TABLES
 from dicom_pipeline.warehouse.base import Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
+from dicom_pipeline_tests.doris_double.double import DorisDouble
+from dicom_pipeline_tests.warehouse.doris.cluster import DorisDatabase, databases_of
+
+KINDS = ["postgresql", "doris"]
+
+
+class Store(Protocol):
+    """A database of one test: its URL, and a way of looking and changing behind the warehouse's back."""
+
+    url: str
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]: ...
+
+    def run(self, *statements: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -76,9 +97,46 @@ def database(_shared_database: Database) -> Database:
     return _shared_database
 
 
-@pytest.fixture(params=["postgresql"])
-def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    """Every warehouse in turn, its tables prepared and empty; the place where another database joins."""
-    opened = create_warehouse(request.getfixturevalue("database").url)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="session")
+def double() -> Iterator[DorisDouble]:
+    """Doris's double of this test process; tests that add faults take their own."""
+    with DorisDouble() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def make_doris_database(request: pytest.FixtureRequest) -> Iterator[Callable[[], DorisDatabase]]:
+    """Return a function that makes an empty database, on the cluster of ``DORIS_URL`` or on the double."""
+    url = os.environ.get("DORIS_URL") or request.getfixturevalue("double").url()
+    with databases_of(url) as make:
+        yield make
+
+
+@pytest.fixture(params=KINDS)
+def empty_store(request: pytest.FixtureRequest) -> Store:
+    """A database without tables, of each kind in turn."""
+    maker = "make_database" if request.param == "postgresql" else "make_doris_database"
+    made: Store = request.getfixturevalue(maker)()
+    return made
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest) -> Store:
+    """A database of each kind in turn, its tables prepared and without rows.
+
+    PostgreSQL's is emptied between tests. Doris's is a new one: labels are kept by database, for longer than rows.
+    """
+    if request.param == "postgresql":
+        found: Store = request.getfixturevalue("database")
+        return found
+    made: DorisDatabase = request.getfixturevalue("make_doris_database")()
+    with closing(create_warehouse(made.url)) as opened:
+        opened.prepare()
+    return made
+
+
+@pytest.fixture
+def warehouse(store: Store) -> Iterator[Warehouse]:
+    """Every warehouse in turn, its tables prepared and empty."""
+    with closing(create_warehouse(store.url)) as opened:
+        yield opened

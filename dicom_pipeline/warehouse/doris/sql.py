@@ -15,15 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, REJECT, STATE, Field, Kind, TableSpec
 from dicom_pipeline.warehouse.base import PARTITIONED, Slice
+from dicom_pipeline.warehouse.incoming import MOST_TEXT_BYTES
 
 TIME_BYTES = 16
 """Bytes of a time of day as text, ``HH:MM:SS.ffffff`` at most."""
-UNBOUNDED_BYTES = 65533
-"""The longest VARCHAR: for texts without a bound, which are paths."""
 
 _TYPES: dict[Kind, str] = {
     Kind.DATE: "DATE",
-    Kind.TIME: f"VARCHAR({TIME_BYTES})",
     Kind.TIMESTAMP: "DATETIME(6)",
     Kind.INT32: "INT",
     Kind.INT64: "BIGINT",
@@ -71,11 +69,14 @@ def ordered_fields(table: TableSpec) -> tuple[Field, ...]:
     return (*(table.field(name) for name in table.key), *(f for f in table.fields if f.name not in table.key))
 
 
+def varchar_bytes(field: Field) -> int:
+    """Return the length of a VARCHAR column: bytes, as the field table's bounds are."""
+    return TIME_BYTES if field.kind is Kind.TIME else field.bound or MOST_TEXT_BYTES
+
+
 def sql_type(field: Field) -> str:
-    """Return the column's type; a VARCHAR's length is in bytes, as the field table's bounds are."""
-    if field.kind is Kind.TEXT:
-        return f"VARCHAR({field.bound or UNBOUNDED_BYTES})"
-    return _TYPES[field.kind]
+    """Return the column's type."""
+    return _TYPES.get(field.kind) or f"VARCHAR({varchar_bytes(field)})"
 
 
 def column_definition(field: Field) -> str:
@@ -192,6 +193,15 @@ def last_loads(database: str, target: Slice) -> str:
     return (
         f"SELECT `run_id`, `started_time`, `finished_time` FROM {place(database, LOAD)} WHERE {in_slice(LOAD, target)}"
         " ORDER BY `finished_time` DESC, `started_time` DESC, `run_id` DESC LIMIT 1"
+    )
+
+
+def ledger(database: str, tenant_id: str) -> str:
+    """Return the query for what the ledger says of the tenant's loads, those of each date in no order."""
+    columns = ("partition_date", "run_id", "code_version", "finished_time")
+    counts = ("files_listed", "files_accepted", "files_rejected")
+    return (
+        f"SELECT {names((*columns, *counts))} FROM {place(database, LOAD)} WHERE `tenant_id` = {quote_text(tenant_id)}"
     )
 
 

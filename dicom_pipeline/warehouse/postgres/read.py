@@ -15,10 +15,9 @@ import psycopg
 import pyarrow as pa
 
 from dicom_pipeline.dicom.fields import LOAD, SLICE_TABLES, STATE, TableSpec
-from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
-from dicom_pipeline.tables.schemas import conformed, table_schema
-from dicom_pipeline.warehouse.base import LastLoad, Slice
+from dicom_pipeline.tables.schemas import conformed
+from dicom_pipeline.warehouse.base import OVERVIEW_SCHEMA, LastLoad, Slice, selected_schema, started_reader
 from dicom_pipeline.warehouse.postgres.ddl import names, quote_name, quote_text
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
@@ -45,18 +44,19 @@ SELECT day, last.* FROM days CROSS JOIN LATERAL (
     FROM {table} WHERE tenant_id = %(tenant)s AND partition_date = day ORDER BY finished_time DESC LIMIT 1
 ) last
 """
+_TENANTS = """
+WITH RECURSIVE tenants AS (
+    SELECT min(tenant_id) AS tenant FROM {table}
+    UNION ALL
+    SELECT (SELECT min(tenant_id) FROM {table} WHERE tenant_id > tenants.tenant)
+    FROM tenants WHERE tenants.tenant IS NOT NULL
+)
+SELECT tenant FROM tenants WHERE tenant IS NOT NULL
+"""
 _OVERVIEW = """
 SELECT study_date, modality, count(*), coalesce(sum(series_related_instances), 0)::bigint
 FROM {table} WHERE tenant_id = %s GROUP BY study_date, modality ORDER BY study_date, modality NULLS LAST
 """
-_OVERVIEW_SCHEMA = pa.schema(
-    [
-        pa.field("study_date", pa.date32(), False),
-        pa.field("modality", pa.string()),
-        pa.field("series", pa.int64(), False),
-        pa.field("instances", pa.int64(), False),
-    ]
-)
 
 
 def read(
@@ -67,17 +67,16 @@ def read(
     Raises:
         WarehouseError: A column is not the table's, or the server refused; also while the reader is being read.
     """
-    schema = _schema(table, columns)
+    schema = selected_schema(table, columns)
     batches = _stream(readers, table, None if slices is None else sorted(set(slices)), schema, ordered=True)
-    first = next(batches, None)
-    return pa.RecordBatchReader.from_batches(schema, _continued(first, batches))
+    return started_reader(schema, batches)
 
 
 def contents(readers: ReaderPool, table: TableSpec, target: Slice) -> SliceContents:
     """Return digest and series of the slice's rows, read back in one pass."""
     steady = [field.name for field in table.fields if not field.volatile]
     observer = ContentsObserver(table)
-    with closing(_stream(readers, table, [target], _schema(table, steady), ordered=False)) as batches:
+    with closing(_stream(readers, table, [target], selected_schema(table, steady), ordered=False)) as batches:
         for batch in batches:
             observer.update(batch)
     return observer.result()
@@ -101,26 +100,20 @@ def last_loads(connection: psycopg.Connection, tenant_id: str) -> dict[dt.date, 
     return {row[0]: LastLoad(*row[1:]) for row in rows}
 
 
+def tenants(connection: psycopg.Connection) -> set[str]:
+    """Return the tenants that have rows in any slice table: one index probe a tenant and table."""
+    found: set[str] = set()
+    for table in SLICE_TABLES:
+        found |= {row[0] for row in connection.execute(_TENANTS.format(table=quote_name(table.name)).encode())}
+    return found
+
+
 def overview(connection: psycopg.Connection, tenant_id: str) -> pa.Table:
     """Return series and instances a study date and modality, as the state table counts them."""
     rows = connection.execute(_OVERVIEW.format(table=quote_name(STATE.name)).encode(), (tenant_id,)).fetchall()
-    columns = list(zip(*rows, strict=True)) or [()] * len(_OVERVIEW_SCHEMA)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, _OVERVIEW_SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=_OVERVIEW_SCHEMA)
-
-
-def _schema(table: TableSpec, columns: Sequence[str] | None) -> pa.Schema:
-    schema = table_schema(table)
-    unknown = sorted(set(columns or ()) - set(schema.names))
-    if unknown:
-        raise WarehouseError(f"{table.name} has no column {', '.join(unknown)}")
-    return schema if columns is None else pa.schema([schema.field(name) for name in columns], schema.metadata)
-
-
-def _continued(first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    if first is not None:
-        yield first
-    yield from rest
+    columns = list(zip(*rows, strict=True)) or [()] * len(OVERVIEW_SCHEMA)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, OVERVIEW_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=OVERVIEW_SCHEMA)
 
 
 def _stream(

@@ -6,7 +6,6 @@ temporary table first; then what vanished is deleted, what differs updated, what
 is not written at all. Readers see the old slice until the commit.
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -18,8 +17,9 @@ from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.digest import SliceDigest, digest_batches
-from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange
-from dicom_pipeline.warehouse.postgres.copy import check_columns, copy_rows
+from dicom_pipeline.warehouse.base import PARTITIONED, ArrowSource, LoadFacts, Slice, TableChange, ledger_row
+from dicom_pipeline.warehouse.incoming import check_tables
+from dicom_pipeline.warehouse.postgres.copy import copy_rows
 from dicom_pipeline.warehouse.postgres.ddl import PARTITION_FUNCTION, names, quote_name
 
 _LIMITS = (
@@ -47,7 +47,7 @@ def replace_slice(
     changes no table's content. What is read back is what was committed last: whoever else would load the slice waits
     for the lock.
     """
-    _check_tables(tables)
+    check_tables(tables)
     with connection.transaction(), connection.cursor() as cursor:
         _begin(cursor)
         _make_partitions(cursor, target)
@@ -88,15 +88,6 @@ def _filled_tables(cursor: psycopg.Cursor, target: Slice) -> set[str]:
     cursor.execute(f"SELECT {asked}".encode(), {"tenant": target.tenant_id, "date": target.date})
     found = cursor.fetchone() or ()
     return {table.name for table, holds_rows in zip(SLICE_TABLES, found, strict=True) if holds_rows}
-
-
-def _check_tables(tables: Mapping[str, ArrowSource]) -> None:
-    expected = {table.name for table in SLICE_TABLES}
-    if tables.keys() != expected:
-        wrong = ", ".join(sorted(tables.keys() ^ expected))
-        raise WarehouseError(f"a slice is replaced in all its tables at once; missing or unknown here: {wrong}")
-    for table in SLICE_TABLES:
-        check_columns(table, tables[table.name])
 
 
 def _fill_table(
@@ -209,21 +200,7 @@ def _write_ledger(
     cursor: psycopg.Cursor, target: Slice, facts: LoadFacts, images: TableChange, digest: SliceDigest
 ) -> None:
     """Write the ledger's row; the same attempt told twice keeps its first row, which has what was really changed."""
-    row = {
-        "tenant_id": target.tenant_id,
-        "partition_date": target.date,
-        "run_id": facts.run_id,
-        "code_version": facts.code_version,
-        "started_time": facts.started,
-        "finished_time": dt.datetime.now(dt.UTC).replace(tzinfo=None),
-        "files_listed": facts.listed,
-        "files_accepted": facts.accepted,
-        "files_rejected": facts.rejected,
-        "rows_inserted": images.inserted,
-        "rows_updated": images.updated,
-        "rows_deleted": images.deleted,
-        "digest": digest.digest,
-    }
+    row = ledger_row(target, facts, images, digest)
     values = ", ".join(f"%({field.name})s" for field in LOAD.fields)
     statement = f"INSERT INTO {quote_name(LOAD.name)} ({names(LOAD.fields)}) VALUES ({values}) ON CONFLICT DO NOTHING"
     cursor.execute(statement.encode(), row)

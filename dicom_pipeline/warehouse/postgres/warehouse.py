@@ -5,7 +5,7 @@ Scope: holding the connection and the rule that tables are prepared once before 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psycopg
 import pyarrow as pa
@@ -14,7 +14,7 @@ from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-from dicom_pipeline.warehouse.base import ArrowSource, LastLoad, LoadFacts, Slice, TableChange
+from dicom_pipeline.warehouse.base import ArrowSource, LastLoad, LoadFacts, Matter, Slice, TableChange
 from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read, replace
 from dicom_pipeline.warehouse.postgres.connection import connect
 from dicom_pipeline.warehouse.postgres.errors import translated
@@ -68,6 +68,10 @@ class PostgresWarehouse:
                 self._connection(), allow_schema_evolution=self._allow_schema_evolution
             )
 
+    def examine(self) -> Iterator[Matter]:
+        """Yield nothing: a load depends on nothing but tables and privileges."""
+        yield from ()
+
     def replace_slice(
         self,
         target: Slice,
@@ -101,6 +105,11 @@ class PostgresWarehouse:
         """Return the dates on which the tenant has rows in any slice table."""
         with translated("listing the dates"):
             return read.dates(self._connection(), tenant_id)
+
+    def tenants(self) -> set[str]:
+        """Return the tenants that have rows in any slice table."""
+        with translated("listing the tenants"):
+            return read.tenants(self._connection())
 
     def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
         """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""

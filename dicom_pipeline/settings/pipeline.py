@@ -5,7 +5,6 @@ of the command, environment variables ``DICOM_PIPELINE_*``, ``dicom_pipeline.yam
 remembered in the home directory, defaults. Secrets come from the environment only.
 """
 
-import datetime as dt
 import os
 import re
 import tempfile
@@ -13,91 +12,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dicom_pipeline.archive.layouts import DateDirectories
-from dicom_pipeline.dicom.records import OnInvalidValue
 from dicom_pipeline.errors import ConfigurationError
+from dicom_pipeline.settings.archive import Archive, DatesPerRun, Share
+from dicom_pipeline.settings.file import Place, SettingsFile, read_settings_file
+from dicom_pipeline.settings.problems import PlacedError, Sources, told_problems
 
 CONFIG_FILE = "dicom_pipeline.yaml"
 REMEMBERED_FILE = "archives.yaml"
 _ENVIRONMENT = "DICOM_PIPELINE_"
 WAREHOUSE_VARIABLE = _ENVIRONMENT + "WAREHOUSE"
-EARLIEST = dt.date(1970, 1, 1)
-"""First partition of an archive nothing is known of."""
+# Written by loads from the shell, or by us alone.
+_HIDDEN = frozenset({"first_date", "last_date", "remembered"})
+_WAREHOUSE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
-def validate_tenant(tenant: str) -> str:
-    """Return the tenant id; raises ``ValueError`` unless it is 1 to 64 of ``A-Z a-z 0-9 . _ -``, not ``.`` or ``..``.
-
-    It leads every key, so it is never cut or changed.
-    """
-    if not _TENANT.match(tenant) or set(tenant) == {"."}:
-        raise ValueError("a tenant id is 1 to 64 characters out of A-Z a-z 0-9 . _ -")
-    return tenant
-
-
-def _local_root(url: str) -> str:
-    if "://" in url:
-        raise ValueError("object stores are not supported in this version; mount the archive and give its path")
-    return url
-
-
-class Archive(BaseModel):
-    """One archive: a tenant's files below one root.
-
-    Attributes:
-        tenant: The tenant id; validated, never changed.
-        root: Directory below which the files are; with ``date_directories`` the dates are directly below it.
-        layout: ``date_directories`` (the date is in the path) or ``any`` (the date is known from the files only).
-        date_format: strftime template of the date directories.
-        start_date: First partition, if it is to be fixed; earlier dates are left alone.
-        first_date: First partition as loads from the shell found it; counts where ``start_date`` is not given.
-        last_date: Latest date that loads found: a partition must exist for it even if it lies in the future.
-        on_invalid_value: ``reject`` refuses a file for an invalid optional value, ``null`` stores NULL.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tenant: Annotated[str, AfterValidator(validate_tenant)] = "default"
-    root: Annotated[str, AfterValidator(_local_root)]
-    layout: Literal["date_directories", "any"] = "date_directories"
-    date_format: str = "%Y%m%d"
-    start_date: dt.date | None = None
-    first_date: dt.date | None = None
-    last_date: dt.date | None = None
-    on_invalid_value: OnInvalidValue = OnInvalidValue.REJECT
-
-    @field_validator("date_format")
-    @classmethod
-    def _known_format(cls, value: str) -> str:
-        try:
-            DateDirectories(value)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return value
-
-    @property
-    def first_partition(self) -> dt.date:
-        """The first partition; files without a usable study date are accounted for under it (layout ``any``)."""
-        return self.start_date or self.first_date or EARLIEST
-
-    def covering(self, dates: list[dt.date]) -> "Archive":
-        """Return the archive with partitions for all of ``dates``, never fewer than before."""
-        if not dates:
-            return self
-        first, last = dt.date(min(dates).year, 1, 1), max(dates)
-        return self.model_copy(
-            update={"first_date": min(first, self.first_date or first), "last_date": max(last, self.last_date or last)}
-        )
-
-    @property
-    def key_name(self) -> str:
-        """The tenant as Dagster can name operations and groups: letters, digits and underscores."""
-        return re.sub(r"[^A-Za-z0-9_]", "_", self.tenant)
+def warehouse_variable(name: str | None) -> str:
+    """Return the environment variable that gives the URL of a named warehouse, or of the one all archives share."""
+    return WAREHOUSE_VARIABLE + (f"_{name.upper()}" if name else "")
 
 
 class Settings(BaseModel):
@@ -106,6 +41,7 @@ class Settings(BaseModel):
     Attributes:
         home: Directory of the embedded database, staging and Dagster's instance.
         warehouse: URL of the warehouse; None means the embedded PostgreSQL in ``home``.
+        warehouses: URLs of further warehouses by name, for archives that name one.
         staging: Directory of staged Arrow files; None means ``home/staging``.
         archives: The configured archives, tenants all different.
         remembered: The archives loaded from the shell with this home, as ``remember`` wrote them.
@@ -121,23 +57,40 @@ class Settings(BaseModel):
 
     home: Path = Path(".dicom_pipeline")
     warehouse: str | None = Field(default=None, repr=False)
+    warehouses: dict[str, str] = Field(default_factory=dict, repr=False)
     staging: Path | None = None
     archives: tuple[Archive, ...] = ()
     remembered: tuple[Archive, ...] = ()
     reader: Literal["auto", "pure", "pydicom"] = "auto"
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
-    reject_limit: Annotated[float, Field(ge=0, le=1)] = 0.05
-    partitions_per_run: Annotated[int, Field(ge=1, le=1000)] = 200
+    reject_limit: Share = 0.05
+    partitions_per_run: DatesPerRun = 200
     allow_schema_evolution: bool = False
+
+    @field_validator("warehouses", mode="before")
+    @classmethod
+    def _warehouses_are_named(cls, warehouses: Any) -> Any:
+        for name, url in warehouses.items() if isinstance(warehouses, dict) else ():
+            if not _WAREHOUSE_NAME.match(name):
+                raise PlacedError(("warehouses", name), "a name is a small letter and up to 31 of a-z 0-9 _")
+            if url is None:
+                problem = f"has no URL: give it here, or in {warehouse_variable(name)}"
+                raise PlacedError(("warehouses", name), problem)
+        return warehouses
 
     @field_validator("archives")
     @classmethod
     def _tenants_differ(cls, archives: tuple[Archive, ...]) -> tuple[Archive, ...]:
-        try:
-            return _distinct(archives)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
+        return _distinct(archives)
+
+    @model_validator(mode="after")
+    def _warehouses_are_known(self) -> Self:
+        for number, archive in enumerate(self.archives):
+            if archive.warehouse is not None and archive.warehouse not in self.warehouses:
+                known = ", ".join(self.warehouses) or "none are listed under 'warehouses'"
+                raise PlacedError(("archives", number, "warehouse"), f"is no warehouse's name; allowed here: {known}")
+        return self
 
     @property
     def staging_directory(self) -> Path:
@@ -162,12 +115,14 @@ class Settings(BaseModel):
         """
         env = os.environ if environment is None else environment
         path = Path(env.get(_ENVIRONMENT + "CONFIG", CONFIG_FILE))
-        values = _read_yaml(path) if path.exists() or _ENVIRONMENT + "CONFIG" in env else {}
-        _apply_environment(values, env)
+        file = read_settings_file(path) if path.exists() or _ENVIRONMENT + "CONFIG" in env else SettingsFile(str(path))
+        values = {name: value for name, value in file.values.items() if value is not None}
+        _refuse_passwords(file)
+        variables = _apply_environment(values, env)
         if home is not None:
             values["home"] = str(home)
         values.pop("remembered", None)
-        settings = _validated(cls, values, str(path))
+        settings = _validated(cls, values, Sources(file, variables, _HIDDEN))
         return settings.model_copy(update={"remembered": _remembered(settings.home)})
 
     @property
@@ -179,7 +134,27 @@ class Settings(BaseModel):
         """
         remembered = {a.tenant: a for a in self.remembered}
         configured = [_with_dates_of(a, remembered.pop(a.tenant, None)) for a in self.archives]
-        return _distinct((*configured, *remembered.values()))
+        try:
+            return _distinct((*configured, *remembered.values()))
+        except PlacedError as error:
+            raise ConfigurationError(str(error)) from None
+
+    def warehouse_of(self, archive: Archive) -> str | None:
+        """Return the URL of the warehouse that the archive is loaded into; None means the embedded PostgreSQL."""
+        return self.warehouse if archive.warehouse is None else self.warehouses[archive.warehouse]
+
+    def into_shared_warehouse(self) -> Self:
+        """Return these settings with every archive loaded into ``warehouse``."""
+        shared = tuple(archive.model_copy(update={"warehouse": None}) for archive in self.archives)
+        return self.model_copy(update={"archives": shared})
+
+    def reject_limit_of(self, archive: Archive) -> float:
+        """Return the share of refused files above which the check of one of the archive's dates is an error."""
+        return self.reject_limit if archive.reject_limit is None else archive.reject_limit
+
+    def partitions_per_run_of(self, archive: Archive) -> int:
+        """Return how many of the archive's dates one Dagster run takes at most."""
+        return archive.partitions_per_run or self.partitions_per_run
 
     def known_archives(self, tenant: str | None = None) -> tuple[Archive, ...]:
         """Return every archive that was configured or loaded, or that of one tenant.
@@ -209,12 +184,17 @@ class Settings(BaseModel):
         )
 
     def remember(self, archive: Archive) -> None:
-        """Write the archive to the home directory, so that the UI knows what was loaded from the shell."""
+        """Write the archive to the home directory, so that the UI knows what was loaded from the shell.
+
+        What works by itself, or needs other settings, stays with whoever configured it.
+        """
         import yaml
 
         path = self.home / REMEMBERED_FILE
         kept = [a for a in _remembered(self.home) if a.tenant != archive.tenant]
-        document = {"archives": [a.model_dump(mode="json", exclude_none=True) for a in (*kept, archive)]}
+        without = {"schedule", "watch", "warehouse"}
+        dumped = [a.model_dump(mode="json", exclude_none=True, exclude=without) for a in (*kept, archive)]
+        document = {"archives": dumped}
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, temporary = tempfile.mkstemp(dir=self.home, prefix=REMEMBERED_FILE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -224,19 +204,23 @@ class Settings(BaseModel):
 
 def _distinct(archives: tuple[Archive, ...]) -> tuple[Archive, ...]:
     seen: dict[str, Archive] = {}
-    for archive in archives:
+    for number, archive in enumerate(archives):
         other = seen.setdefault(archive.key_name, archive)
         if other is not archive:
-            raise ConfigurationError(
+            problem = (
                 f"the tenants {other.tenant!r} and {archive.tenant!r} would share the name {archive.key_name!r} in"
                 " Dagster (letters, digits and underscores only): rename one"
             )
+            raise PlacedError(("archives", number, "tenant"), problem)
     return archives
 
 
 def _remembered(home: Path) -> tuple[Archive, ...]:
     path = home / REMEMBERED_FILE
-    return _validated(Remembered, _read_yaml(path), str(path)).archives if path.exists() else ()
+    if not path.exists():
+        return ()
+    file = read_settings_file(path)
+    return _validated(Remembered, file.values, Sources(file)).archives
 
 
 def _with_dates_of(archive: Archive, remembered: Archive | None) -> Archive:
@@ -251,24 +235,6 @@ class Remembered(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     archives: tuple[Archive, ...] = ()
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise ConfigurationError(f"{path}: is not valid YAML{where}") from None
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: must hold a mapping such as 'archives: [...]'")
-    return document
 
 
 _VARIABLES = {
@@ -289,39 +255,52 @@ _ARCHIVE_VARIABLES = {
     "DATE_FORMAT": "date_format",
     "START_DATE": "start_date",
     "ON_INVALID_VALUE": "on_invalid_value",
+    "TIMEZONE": "timezone",
+    "SCHEDULE": "schedule",
+    "WATCH": "watch",
 }
 
 
-def _apply_environment(values: dict[str, Any], env: Mapping[str, str]) -> None:
-    """Overlay ``DICOM_PIPELINE_*``; the archive variables describe one archive and count only with its root given."""
-    _refuse_password(str(values.get("warehouse") or ""))
+def _apply_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict[Place, str]:
+    """Overlay ``DICOM_PIPELINE_*``, and return which variable each overlaid value is from.
+
+    The archive variables describe one archive and count only with its root given.
+    """
+    sources: dict[Place, str] = {}
     for variable, setting in _VARIABLES.items():
         if env.get(_ENVIRONMENT + variable):
             values[setting] = env[_ENVIRONMENT + variable]
-    if env.get(_ENVIRONMENT + "ARCHIVE"):
-        archive = {s: env[_ENVIRONMENT + v] for v, s in _ARCHIVE_VARIABLES.items() if env.get(_ENVIRONMENT + v)}
-        listed = values.get("archives") or []
-        values["archives"] = [*listed, archive] if isinstance(listed, list) else [archive]
+            sources[(setting,)] = _ENVIRONMENT + variable
+    named = values.get("warehouses")
+    if isinstance(named, dict):
+        # A name that is listed without a URL has it from the environment.
+        found = {name: env[warehouse_variable(name)] for name in named if env.get(warehouse_variable(name))}
+        values["warehouses"] = {**named, **found}
+        sources |= {("warehouses", name): warehouse_variable(name) for name in found}
+    listed = values.get("archives") or []
+    if env.get(_ENVIRONMENT + "ARCHIVE") and isinstance(listed, list):
+        given = {v: s for v, s in _ARCHIVE_VARIABLES.items() if env.get(_ENVIRONMENT + v)}
+        values["archives"] = [*listed, {s: env[_ENVIRONMENT + v] for v, s in given.items()}]
+        sources |= {("archives", len(listed), s): _ENVIRONMENT + v for v, s in given.items()}
+    return sources
 
 
-def _refuse_password(url: str) -> None:
-    account = url.partition("://")[2].rpartition("@")[0]
-    if ":" in account or re.search("[?&](ssl)?password=", url):
-        raise ConfigurationError(
-            f"{CONFIG_FILE}: the warehouse URL holds a password; give the URL in {_ENVIRONMENT}WAREHOUSE, or the"
-            " password in PGPASSWORD or ~/.pgpass"
-        )
+def _refuse_passwords(file: SettingsFile) -> None:
+    named = file.values.get("warehouses")
+    urls: dict[Place, tuple[Any, str | None]] = {("warehouse",): (file.values.get("warehouse"), None)}
+    urls |= {("warehouses", name): (url, name) for name, url in (named if isinstance(named, dict) else {}).items()}
+    for place, (url, name) in urls.items():
+        account = str(url or "").partition("://")[2].rpartition("@")[0]
+        if ":" in account or re.search("[?&](ssl)?password=", str(url or "")):
+            raise ConfigurationError(
+                f"{file.where(place)}: the warehouse URL holds a password; give the URL in {warehouse_variable(name)},"
+                " or the password in PGPASSWORD or ~/.pgpass (PostgreSQL), MYSQL_PWD (Doris)"
+            )
 
 
-def _validated(model: type[_Model], values: dict[str, Any], source: str) -> _Model:
+def _validated(model: type[_Model], values: dict[str, Any], sources: Sources) -> _Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_problem(e) for e in error.errors(include_url=False, include_input=False))
-        raise ConfigurationError(f"{source}: {problems}") from None
-
-
-def _problem(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+        problems = told_problems(error, {"": model, "archives": Archive}, sources)
+    raise ConfigurationError("\n".join(problems))
