@@ -4,6 +4,7 @@ With ``DORIS_URL`` set, what is said of every warehouse is tested on that cluste
 dropped at the end; the account must be allowed to make and drop them.
 """
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
+from pymysql.connections import Connection
 
 from dicom_pipeline.dicom.fields import ALL_TABLES
 from dicom_pipeline.warehouse.base import Warehouse
@@ -97,9 +99,33 @@ def database(_shared_database: Database) -> Database:
     return _shared_database
 
 
+def needs_the_double() -> None:
+    """Skip a test whose faults a real cluster cannot be asked for."""
+    if "DORIS_URL" in os.environ:
+        pytest.skip("needs Doris's double, and DORIS_URL names a cluster")
+
+
+@pytest.fixture
+def own_double() -> Iterator[DorisDouble]:
+    """A double of Doris of this test alone, to be broken."""
+    needs_the_double()
+    with DorisDouble() as started:
+        yield started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_are_read_once() -> Iterator[None]:
+    """Let sessions without TLS share what pymysql makes anew for each: reading all authorities takes its time."""
+    make = Connection._create_ssl_ctx
+    none_given = functools.cache(lambda: make(None, {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "_create_ssl_ctx", lambda self, given: make(self, given) if given else none_given())
+        yield
+
+
 @pytest.fixture(scope="session")
 def double() -> Iterator[DorisDouble]:
-    """Doris's double of this test process; tests that add faults take their own."""
+    """Doris's double of this test process; tests that break it take their own."""
     with DorisDouble() as started:
         yield started
 
