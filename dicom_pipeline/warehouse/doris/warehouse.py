@@ -12,6 +12,7 @@ import pyarrow as pa
 import pymysql
 
 from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
@@ -77,7 +78,12 @@ class DorisWarehouse:
 
     def examine(self) -> Iterator[Matter]:
         """Look at versions, backends, redirects and replicas; see ``examine.examine``."""
-        yield from examine.examine(self._session(), self._url, self._loader)
+        try:
+            session = self._session()
+        except WarehouseError as error:
+            yield Matter(False, "doris", str(error))
+            return
+        yield from examine.examine(session, self._url, self._loader)
 
     def replace_slice(
         self,
