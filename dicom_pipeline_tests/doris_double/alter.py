@@ -30,7 +30,7 @@ def alter_column(
     if table.changing:
         raise DorisError(f"Table[{table.name}]'s state(SCHEMA_CHANGE) is not NORMAL. Do not allow doing ALTER ops")
     if table.temporary:
-        raise DorisError(f"Can not alter table when there are temp partitions in table: {table.name}")
+        raise DorisError("Can not alter table when there are temp partitions in table")
     columns, light = _changed(table, statement)
     if columns == table.columns:
         raise DorisError("Nothing is changed. please check your alter stmt.")

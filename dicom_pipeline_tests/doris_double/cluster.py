@@ -38,6 +38,7 @@ class Knobs:
         time_zone: The cluster's zone, for values with an offset when no header says another.
         default_sql_mode: The ``sql_mode`` a session begins with.
         version_comment: What ``@@version_comment`` says.
+        redirect_to: Where the frontend sends loads, as ``scheme://host:port``, in place of a backend.
     """
 
     spelling: Spelling = Spelling.NEW
@@ -52,6 +53,7 @@ class Knobs:
     time_zone: str = "Asia/Shanghai"
     default_sql_mode: str = "ONLY_FULL_GROUP_BY"
     version_comment: str = "Doris version doris-4.0.8-rc01-double"
+    redirect_to: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ class Cluster:
                 self._publish_temporary(table, changes)
                 return
             if self.knobs.follower_lag:
-                self._unseen.setdefault(id(table), table.rows)
+                self._unseen.setdefault(table.number, table.rows)
             table.rows = table.upserted(table.rows, changes)
 
     def _publish_temporary(self, table: Table, changes: list[Change]) -> None:
@@ -110,7 +112,7 @@ class Cluster:
 
     def seen_rows(self, table: Table) -> Rows:
         """Return the rows as a session sees them: of a follower, those it has heard of."""
-        return self._unseen.get(id(table), table.rows)
+        return self._unseen.get(table.number, table.rows)
 
     def sync(self) -> None:
         """Let the frontend hear of everything."""

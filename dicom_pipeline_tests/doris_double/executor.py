@@ -92,13 +92,14 @@ class Executor:
             raise DorisError("No database selected", 1046)
         return self.cluster.database(name or self.database or "")
 
-    def _allow(self, privilege: Privilege, database: str, what: str = "this operation") -> None:
-        if not self.account.may(privilege, database):
-            word = privilege.name
-            raise DorisError(
-                f"Access denied; you need (at least one of) the ({word}) privilege(s) for {what}",
-                1227 if privilege is not Privilege.SELECT else 1105,
-            )
+    def _allow(self, privilege: Privilege, database: str) -> None:
+        if self.account.may(privilege, database):
+            return
+        user = f"'{self.account.user}'@'%'"
+        if privilege is Privilege.SELECT:
+            wanted = f"does not have privilege for [priv predicate: Admin_priv,{privilege.value}]"
+            raise DorisError(f"Permission denied: user [{user}] {wanted} command on [internal].[{database}]")
+        raise DorisError(f"{privilege.name} command denied to user {user} for table '{database}'", 1142)
 
     def _table(self, name: Name, privilege: Privilege) -> Table:
         database = self._database(name.database)

@@ -11,13 +11,13 @@ from dicom_pipeline_tests.doris_double.accounts import Account, Privilege
 from dicom_pipeline_tests.doris_double.cluster import Cluster
 from dicom_pipeline_tests.doris_double.faults import Action, Place
 from dicom_pipeline_tests.doris_double.http import Exchange
+from dicom_pipeline_tests.doris_double.load_plan import GROUP_COMMIT_MODES
 from dicom_pipeline_tests.doris_double.server import HttpServer
 
 _NO_BACKEND = (
     "No backend load available, policy: computeNode=true | query=false | load=true | schedule=true | tags=[] |"
     " medium=null"
 )
-GROUP_COMMIT_MODES = ("sync_mode", "async_mode", "off_mode")
 
 
 class Frontend(HttpServer):
@@ -85,7 +85,9 @@ class Frontend(HttpServer):
         backend = alive[next(self._turn) % len(alive)]
         scheme = "https" if self._backend_tls else "http"
         user = f"{quote(account.user, safe=_USERINFO)}:{quote(account.password, safe=_USERINFO)}"
-        await self._redirect(exchange, f"{scheme}://{user}@{backend.host}:{backend.http_port}{path}?{query}")
+        place = self.cluster.knobs.redirect_to or f"{scheme}://{backend.host}:{backend.http_port}"
+        scheme, _, host = place.partition("://")
+        await self._redirect(exchange, f"{scheme}://{user}@{host}{path}?{query}")
 
     async def _redirect(self, exchange: Exchange, location: str) -> None:
         await exchange.answer(307, "", headers={"Location": location})

@@ -22,7 +22,7 @@ DEFAULT_TIMEOUT = 600
 LONGEST_TIMEOUT = 259200
 _MODELLED = frozenset({"parquet", "json"})
 _FORMATS = _MODELLED | {"csv", "csv_with_names", "csv_with_names_and_types", "orc", "arrow", "hive_text"}
-_GROUP_COMMIT = ("sync_mode", "async_mode", "off_mode")
+GROUP_COMMIT_MODES = ("sync_mode", "async_mode", "off_mode")
 _KNOWN_HEADERS = frozenset(
     words("""
     label format columns max_filter_ratio strict_mode timezone timeout partitions temporary_partitions merge_type
@@ -74,9 +74,9 @@ def check_before_transaction(exchange: Exchange, knobs: Knobs) -> None:
     if unknown:
         raise LoadError("NOT_IMPLEMENTED_ERROR", f"the double does not know the headers {unknown}")
     mode = exchange.header("group_commit").lower()
-    if mode and mode not in _GROUP_COMMIT:
+    if mode and mode not in GROUP_COMMIT_MODES:
         raise LoadError("INVALID_ARGUMENT", "group_commit can only be [async_mode, sync_mode, off_mode]")
-    if mode in _GROUP_COMMIT[:2] and "label" in exchange.has:
+    if mode in GROUP_COMMIT_MODES[:2] and "label" in exchange.has:
         raise LoadError("INVALID_ARGUMENT", "label and group_commit can't be set at the same time")
     if "label" in exchange.has and not LABEL.fullmatch(exchange.header("label")):
         text = f"Incorrect label name '{exchange.header('label')}'"

@@ -153,6 +153,12 @@ class _Connection(Connection):
             self.stream.writer.transport.abort()
             raise asyncio.CancelledError from None
 
+    async def handle_change_user(self, data: bytes) -> None:
+        raise MysqlError("errCode = 2, detailMessage = the double knows no change of user")
+
+    async def handle_stmt_prepare(self, data: bytes) -> None:
+        raise MysqlError("errCode = 2, detailMessage = the double knows no prepared statements")
+
     def ok(self, **told: Any) -> bytes:
         executor = self.session.executor if isinstance(self.session, _Session) else None
         if executor is not None and not told:

@@ -47,7 +47,7 @@ class HttpServer(ABC):
             request = await read_request(self.kind, reader, self.port, tls=tls)
             self.cluster.requests.add(request)
             await self.handle(Exchange(reader, writer, request))
-        except (Gone, ConnectionError, asyncio.CancelledError):
+        except (Gone, OSError, asyncio.CancelledError):
             pass
         finally:
             self._open.discard(writer)
@@ -60,6 +60,8 @@ class HttpServer(ABC):
 
     async def early_end(self, exchange: Exchange) -> None:
         """End a connection whose body was not read: what is still on its way meets a reset."""
+        if exchange.header("content-length", "0") == "0" and "transfer-encoding" not in exchange.has:
+            return
         await asyncio.sleep(_SEEN_SECONDS)
         exchange.reset()
 

@@ -95,7 +95,7 @@ def _backends(cluster: Cluster) -> Relation:
 
 def _partition(table: Table, partition: Partition) -> dict[str, Any]:
     return {
-        "PartitionId": str(abs(hash((table.number, partition.name))) % 10**6),
+        "PartitionId": str(table.number * 1000 + list(table.partitions | table.temporary).index(partition.name)),
         "PartitionName": partition.name,
         "State": "NORMAL",
         "PartitionKey": table.partition_column,

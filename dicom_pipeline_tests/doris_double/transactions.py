@@ -63,14 +63,14 @@ class Transactions:
         if taken is not None and taken.state is not State.ABORTED:
             raise LoadError(
                 "LABEL_ALREADY_EXISTS",
-                f"Label [{label}] has already been used, relate to txn [{taken.number}]",
+                f"errCode = 2, detailMessage = Label [{label}] has already been used, relate to txn [{taken.number}]",
                 status="Label Already Exists",
                 existing=_EXISTING.get(taken.state, "FINISHED"),
             )
         running = sum(t.database == database and t.state in _RUNNING for t in self._all)
         if running >= self.running_limit:
             text = f"current running txns on db {database} is {running}, larger than limit {self.running_limit}"
-            raise LoadError("ANALYSIS_ERROR", text)
+            raise LoadError("ANALYSIS_ERROR", f"errCode = 2, detailMessage = {text}")
         begun = Transaction(18000 + len(self._all), database, label, self.clock.now(), timeout)
         self._all.append(begun)
         return begun

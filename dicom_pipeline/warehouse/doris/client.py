@@ -119,6 +119,8 @@ class Client:
         return self.endpoints.follow(answer.headers.get("location", ""), request.path, address)
 
     def _exchange(self, address: Address, request: Request, limits: Limits, *, load: bool) -> Answer:
+        if request.body is not None:
+            request.body.seek(0)
         try:
             signed = replace(request, headers={**request.headers, **self._credentials})
             return exchange(address, signed, limits, self._trust(address))

@@ -33,7 +33,7 @@ _UNREADABLE = (OSError, ValueError, LookupError, struct.error)
 """What pymysql lets through of a greeting that is none of MySQL's."""
 _REFUSED_FOR_NOW: dict[int, str] = {
     CR.CR_CONN_HOST_ERROR: "nothing answers there",
-    CR.CR_SERVER_LOST: "the server ended the connection",
+    CR.CR_SERVER_LOST: "the server ended the connection, or speaks no MySQL there (the frontend's port is often 9030)",
     CR.CR_SERVER_GONE_ERROR: "the server ended the connection",
     ER.CON_COUNT_ERROR: "it has too many connections",
     ER.TOO_MANY_USER_CONNECTIONS: "the account has too many connections",
@@ -77,13 +77,16 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         autocommit=True,
         conv=encoders,
         ssl=context,
+        ssl_disabled=context is None,
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_ANSWER_SECONDS,
+        read_timeout=_CONNECT_SECONDS,
         write_timeout=_ANSWER_SECONDS,
         program_name="dicom-pipeline",
     )
     for statement in sql.SESSION:
         run(connection, statement)
+    # A server that says nothing at all is given up soon, a statement may take its time: pymysql has one limit for both.
+    connection._read_timeout = _ANSWER_SECONDS
     return connection
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from urllib.parse import quote
 
 from dicom_pipeline.errors import WarehouseError
-from dicom_pipeline.warehouse.doris.exchange import Address, show
+from dicom_pipeline.warehouse.doris.exchange import Address
 from dicom_pipeline.warehouse.doris.url import DorisUrl, Endpoint
 
 _HOST_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
@@ -84,9 +84,9 @@ class Endpoints:
         known = self._contacted(endpoint)
         if known is None:
             raise WarehouseError(
-                f"Doris at {came_from} redirects to {show(endpoint)}, which is none of the cluster's servers that are "
+                f"Doris at {came_from} redirects to {endpoint}, which is none of the cluster's servers that are "
                 f"known here, so the password is not sent there; if it is one, add the option be_map with "
-                f"{show(endpoint)} and the address to use for it to the warehouse URL"
+                f"{endpoint} and the address to use for it to the warehouse URL"
             )
         return known
 

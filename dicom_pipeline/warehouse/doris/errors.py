@@ -64,11 +64,6 @@ def translated(doing: str) -> Iterator[None]:
         raise WarehouseError(f"{doing}: Arrow could not give or convert the rows ({type(error).__name__})") from None
 
 
-def hint_of(text: str) -> str:
-    """Return what a text of Doris's is known to mean; empty if it is not known."""
-    return next((hint for fragment, hint in _HINTS if fragment in text.lower()), "")
-
-
 def code_and_text(error: pymysql.Error) -> tuple[int, str]:
     """Return the error's number (0 if it has none) and its text, which may hold values."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -79,7 +74,7 @@ def _from_pymysql(doing: str, error: pymysql.Error) -> WarehouseError:
     code, text = code_and_text(error)
     if code in _LOST:
         return WarehouseUnavailable(f"{doing}: the connection to Doris was lost")
-    hint = hint_of(text)
+    hint = next((hint for fragment, hint in _HINTS if fragment in text.lower()), "")
     passing = code in _TRANSIENT_CODES or any(fragment in text.lower() for fragment in _TRANSIENT)
     kind = WarehouseUnavailable if passing else WarehouseError
     return kind(f"{doing}: Doris answered error {code}{': ' if hint else ''}{hint}")

@@ -40,7 +40,7 @@ def backends(session: Session) -> list[Backend]:
     """Return the cluster's backends; the account needs a privilege for that which a load does not."""
     return [
         Backend(
-            Endpoint(row["Host"].lower(), int(row.get("HttpPort") or BACKEND_HTTP_PORT)),
+            Endpoint((row.get("Host") or row["IP"]).lower(), int(row.get("HttpPort") or BACKEND_HTTP_PORT)),
             alive=row.get("Alive", "true").lower() == "true",
             version=row.get("Version", ""),
         )
@@ -113,7 +113,9 @@ def _way_of_loads(url: DorisUrl, loader: StreamLoader) -> Iterator[Matter]:
         try:
             ways = (loader.redirect_target(IMAGE.name),)
         except PipelineError as error:
-            yield Matter(False, "loads", str(error))
+            yield Matter(
+                False, "loads", f"{error}; http_port of the warehouse URL is the frontend's, {url.http_port} now"
+            )
             return
         yield Matter(True, "loads", f"the frontend sends them to {ways[0]}")
     for way in ways:

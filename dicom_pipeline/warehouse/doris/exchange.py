@@ -33,7 +33,7 @@ class Address:
     endpoint: Endpoint
 
     def __str__(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{show(self.endpoint)}"
+        return f"{'https' if self.secure else 'http'}://{self.endpoint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,6 @@ class NoAnswer(Exception):
         super().__init__(reason)
 
 
-def show(endpoint: Endpoint) -> str:
-    """Return ``host:port``, an IPv6 address in brackets."""
-    return f"[{endpoint.host}]:{endpoint.port}" if ":" in endpoint.host else f"{endpoint.host}:{endpoint.port}"
-
-
 def exchange(address: Address, request: Request, limits: Limits, context: ssl.SSLContext | None = None) -> Answer:
     """Send the request and return the answer, be it a refusal.
 
@@ -119,7 +114,7 @@ def exchange(address: Address, request: Request, limits: Limits, context: ssl.SS
 
 def _head(address: Address, request: Request) -> bytes:
     headers = {
-        "Host": show(address.endpoint),
+        "Host": str(address.endpoint),
         "User-Agent": "dicom-pipeline",
         "Accept-Encoding": "identity",
         "Connection": "close",

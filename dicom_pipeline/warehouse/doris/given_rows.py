@@ -49,13 +49,6 @@ class GivenRows:
         with pa.ipc.open_stream(self._kept) as stream:
             yield from stream
 
-    def check(self) -> SliceDigest:
-        """Check the rows now, and return their count and digest."""
-        if self._kept is None:
-            self._kept = self._checked()
-        assert self.digest is not None
-        return self.digest
-
     def _checked(self) -> BinaryIO:
         kept, keys, digester = spool(), KeyWatch(self._table), SliceDigester(self._table)
         with pa.ipc.new_stream(kept, table_schema(self._table).remove_metadata()) as stream:

@@ -12,21 +12,19 @@ from urllib.parse import quote
 
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
 from dicom_pipeline.warehouse.doris.answers import Kind, Reply, read_frontend_reply, read_reply
-from dicom_pipeline.warehouse.doris.bodies import Body
+from dicom_pipeline.warehouse.doris.bodies import DELETED, Body
 from dicom_pipeline.warehouse.doris.client import Arrival, Client, Lost
 from dicom_pipeline.warehouse.doris.exchange import Address, Limits, Request
 from dicom_pipeline.warehouse.doris.load_state import LoadStates, Pace
 from dicom_pipeline.warehouse.doris.rejected_rows import describe_rejected
 from dicom_pipeline.warehouse.doris.url import BodyFormat, DorisUrl, Endpoint
 
-DELETE_FLAG = "_del"
-"""The column that marks tombstones; it is in the file only."""
-
 _LABEL = re.compile(r"[-_A-Za-z0-9:]{1,128}")
 _SENDS = 5
 _SLOW_FACTOR = 25.0
 # Doris gives up a load by itself after its timeout, and says so.
 _GRACE_SECONDS = 30.0
+# A call ends: no request begins, and nothing is waited for, after so many timeouts.
 _TIMEOUTS_A_CALL = 3
 
 
@@ -131,9 +129,8 @@ class StreamLoader:
 
     def _send(self, request: LoadRequest) -> Reply:
         """Send the request once and return what came of it."""
-        body = request.body
-        body.stream.seek(0)
-        put = Request("PUT", self._path(request.table), self._headers(request), body.stream, body.bytes)
+        path, body = self._path(request.table), request.body
+        put = Request("PUT", path, self._headers(request), body.stream, body.bytes)
         limits = Limits(self._server.timeout + _GRACE_SECONDS, until_body=self._pace.until_body)
         try:
             arrival = self._client.put(put, limits)
@@ -165,7 +162,7 @@ class StreamLoader:
             "Expect": "100-continue",
             "label": request.label,
             "format": request.body.format.value,
-            "columns": ",".join(name if name == DELETE_FLAG else f"`{name}`" for name in request.columns),
+            "columns": ",".join(name if name == DELETED else f"`{name}`" for name in request.columns),
             "strict_mode": "true",
             "max_filter_ratio": "0",
             "timeout": str(self._server.timeout),
@@ -175,7 +172,7 @@ class StreamLoader:
             "merge_type": "MERGE" if request.tombstones else "APPEND",
         }
         if request.tombstones:
-            headers["delete"] = f"{DELETE_FLAG}=1"
+            headers["delete"] = f"{DELETED}=1"
         if request.body.format is BodyFormat.JSON:
             headers["read_json_by_line"] = "true"
         return headers
@@ -187,4 +184,4 @@ def _given_up(request: LoadRequest, reply: Reply, lost: bool) -> WarehouseUnavai
             f"loading {request.table}: the outcome of the load {request.label} is unknown ({reply.why}); running the "
             "date again settles it"
         )
-    return WarehouseUnavailable(f"loading {request.table}: nothing was loaded in {_SENDS} tries: {reply.why}")
+    return WarehouseUnavailable(f"loading {request.table}: nothing was loaded, however often it was tried: {reply.why}")

@@ -49,7 +49,10 @@ class Wire:
         try:
             if context is not None:
                 self._socket.settimeout(_patience(self._deadline))
-                self._socket = context.wrap_socket(self._socket, server_hostname=endpoint.host)
+                self._socket = secured = context.wrap_socket(
+                    self._socket, server_hostname=endpoint.host, do_handshake_on_connect=False
+                )
+                secured.do_handshake()
             self._socket.setblocking(False)
         except BaseException:
             self.close()

@@ -95,7 +95,7 @@ SLOW = ["[E-235]failed to init rowset builder", "[INTERNAL_ERROR][-235]x", "x To
 LASTING = [
     "[DATA_QUALITY_ERROR]too many filtered rows",
     "too many filtered rows",
-    f"[DATA_QUALITY_ERROR]{SECRET} NOT_MASTER [E-235] unauthorized",
+    f"[DATA_QUALITY_ERROR]{SECRET} NOT_MASTER [E-235]",
     "[NOT_AUTHORIZED]no valid Basic authorization",
     "Access denied for user",
     "[ANALYSIS_ERROR]TStatus: errCode = 7, detailMessage = unknown table, tableName=t",
@@ -213,6 +213,7 @@ def test_what_outer_layers_refuse(read: Any) -> None:
     assert denied.kind is Kind.REFUSED
     assert "password" in denied.why
     assert SECRET not in denied.why
+    assert "password" in read(answer(msg="No", code=401)).why
     assert read(answer(status="FAILED", msg="Access denied; you need LOAD")).kind is Kind.REFUSED
     assert read(answer(status="FAILED", msg=f"Unknown {SECRET}")).kind is Kind.REFUSED
     assert read(answer(status="FAILED", msg="No backend load available, policy: x")).kind is Kind.PASSING

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, TableSpec
@@ -26,9 +26,9 @@ def named(batches: list[pa.RecordBatch]) -> set[tuple[str, int | None]]:
     }
 
 
+@settings(deadline=None)
 @given(ROWS, ROWS, st.integers(1, 5))
 def test_rows_are_told_apart_as_dictionaries_would(before: dict[int, int], after: dict[int, int], size: int) -> None:
-    """``make_rows`` fills other columns by place, so both sides are put together row by row from one pool."""
     standing_table, given_table = pool(before, FIRST_CLOCK), pool(after, SECOND_CLOCK)
     standing = StandingRows(IMAGE, standing_table.to_batches(max_chunksize=size))
     changes = [standing.meet(batch) for batch in given_table.to_batches(max_chunksize=size)]
@@ -46,6 +46,7 @@ def test_rows_are_told_apart_as_dictionaries_would(before: dict[int, int], after
 
 
 def pool(rows: dict[int, int], clock: dt.datetime) -> pa.Table:
+    """Rows of one pool, since other columns are filled by a row's place."""
     whole = images({n: n for n in range(13)}, clock)
     picked = whole.take(list(rows)) if rows else whole.slice(0, 0)
     values = pa.array(list(rows.values()), pa.int32())

@@ -432,7 +432,7 @@ def test_pauses_are_spread(serve: Serve) -> None:
 def test_five_times_and_no_more(serve: Serve) -> None:
     cluster = Cluster(serve, [REDIRECT] * 5, [failing(f"[MEM_LIMIT_EXCEEDED]{VALUE}")] * 5)
     text = cluster.fails(transient=True)
-    assert "nothing was loaded in 5 tries" in text
+    assert "nothing was loaded" in text
     assert "[MEM_LIMIT_EXCEEDED]" in text
     assert cluster.clock.slept == [0.2, 0.4, 0.8, 1.6]
     assert cluster.be.bodies == [ROWS] * 5
@@ -547,6 +547,16 @@ def test_another_name_of_the_frontends_host(serve: Serve) -> None:
     assert loader(fe, Clock()).load(request()) is Outcome.LOADED
 
 
+def test_ipv6(serve: Serve) -> None:
+    try:
+        be, fe = serve(LOADED, host="::1"), serve(host="::1")
+    except OSError:
+        pytest.skip("needs IPv6")
+    fe.turns.append(redirect(be, host="[::1]"))
+    assert loader(fe, Clock()).load(request()) is Outcome.LOADED
+    check_wire(fe, be)
+
+
 def test_backends_of_the_url_take_turns_and_the_frontend_tells_states(serve: Serve) -> None:
     first, second = serve(losing()), serve(LOADED)
     fe = serve(state("ABORTED"))
@@ -574,6 +584,19 @@ def test_three_redirects_and_no_more(serve: Serve) -> None:
     first.turns.append(redirect(second))
     assert "more than 3" in fails(lambda: loader(first, Clock()).load(request()), transient=False)
     assert len(be.talks) == 1
+
+
+def test_a_redirect_that_comes_after_the_body_gets_all_of_it_again(serve: Serve) -> None:
+    be = serve(LOADED)
+
+    def late(talk: Talk) -> None:
+        talk.read_head()
+        talk.read_body()
+        talk.say(http(307, Location=f"http://127.0.0.1:{be.endpoint.port}{PATH}"))
+
+    cluster = Cluster(serve, [REDIRECT], [late])
+    assert cluster.load() is Outcome.LOADED
+    assert be.bodies == [ROWS]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 304, 308])
