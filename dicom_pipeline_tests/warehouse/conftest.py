@@ -4,7 +4,6 @@ With ``DORIS_URL`` set, what is said of every warehouse is tested on that cluste
 dropped at the end; the account must be allowed to make and drop them.
 """
 
-import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
-from pymysql.connections import Connection
 
 from dicom_pipeline.dicom.fields import ALL_TABLES
 from dicom_pipeline.warehouse.base import Warehouse
@@ -111,16 +109,6 @@ def own_double() -> Iterator[DorisDouble]:
     needs_the_double()
     with DorisDouble() as started:
         yield started
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _authorities_are_read_once() -> Iterator[None]:
-    """Let sessions without TLS share what pymysql makes anew for each: reading all authorities takes its time."""
-    make = Connection._create_ssl_ctx
-    none_given = functools.cache(lambda: make(None, {}))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "_create_ssl_ctx", lambda self, given: make(self, given) if given else none_given())
-        yield
 
 
 @pytest.fixture(scope="session")

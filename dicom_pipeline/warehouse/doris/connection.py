@@ -80,13 +80,13 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         ssl_disabled=context is None,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_CONNECT_SECONDS,
-        write_timeout=_ANSWER_SECONDS,
+        write_timeout=_CONNECT_SECONDS,
         program_name="dicom-pipeline",
     )
     for statement in sql.SESSION:
         run(connection, statement)
     # A server that says nothing at all is given up soon, a statement may take its time: pymysql has one limit for both.
-    connection._read_timeout = _ANSWER_SECONDS
+    connection._read_timeout = connection._write_timeout = _ANSWER_SECONDS
     return connection
 
 

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -205,6 +206,28 @@ def test_a_file_that_is_no_ca_is_named(secure: DorisDouble, tmp_path: Path) -> N
         with pytest.raises(WarehouseError, match="tls_ca") as caught:
             opened.server_version()
         assert not caught.value.transient
+
+
+@needs_openssl
+@pytest.mark.parametrize("greets", [True, False])
+def test_a_server_that_falls_silent_is_given_up(
+    secure: DorisDouble, monkeypatch: pytest.MonkeyPatch, greets: bool
+) -> None:
+    """Before it greets, or where TLS is to begin."""
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", secure.port)) as asked:
+        greeting = asked.recv(1 << 10)
+
+    def greet(accepted: socket.socket) -> None:
+        accepted.settimeout(5)
+        accepted.sendall(greeting if greets else b"")
+        while accepted.recv(1 << 10):
+            pass
+
+    began = time.monotonic()
+    with speaking(greet) as port:
+        refusal(f"doris://root:hunter2@127.0.0.1:{port}/dicom?tls=true&tls_ca={secure.tls_ca}")
+    assert time.monotonic() - began < 4
 
 
 def test_a_server_without_tls_is_not_spoken_to_where_tls_is_asked_for(own_double: DorisDouble) -> None:
