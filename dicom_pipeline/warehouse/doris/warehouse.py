@@ -46,7 +46,6 @@ class DorisWarehouse:
         self._held: Session | None = None
         self._used = 0.0
         self._prepared = False
-        self._months: set[dt.date] = set()
 
     @property
     def display_url(self) -> str:
@@ -97,9 +96,7 @@ class DorisWarehouse:
             self.prepare()
         with translated("loading a slice"):
             session = self._session()
-            if (month := target.date.replace(day=1)) not in self._months:
-                ensure_partitions(session, self._url.database, target.date)
-                self._months.add(month)
+            ensure_partitions(session, self._url.database, target.date)
             return Replacement(session, self._loader, self._url, target).run(tables, facts, digests or {})
 
     def read(
