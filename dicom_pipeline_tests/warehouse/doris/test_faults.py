@@ -243,7 +243,6 @@ def test_a_refusal_is_tried_again_only_if_it_may_pass(
 def test_a_session_that_ends_is_a_passing_failure(
     warehouse: DorisWarehouse, own_double: DorisDouble, place: Place, statement: str
 ) -> None:
-    warehouse._months.clear()
     own_double.cluster.databases["dicom"].table(IMAGE.name).partitions.clear()
     own_double.faults.add(Fault(place, Action.DROP, containing=statement))
     error = load(warehouse)
@@ -466,6 +465,5 @@ def test_a_table_that_is_gone_is_said_to_be_gone(warehouse: DorisWarehouse, own_
     assert "not prepared" in str(error)
     assert rows_of(warehouse, IMAGE).num_rows == 4
     warehouse.prepare()
-    warehouse._months.clear()
     assert load(warehouse) is None
     assert_settled(warehouse)
