@@ -116,6 +116,33 @@ def _result_set(result: Relation) -> ResultSet:
     return ResultSet(rows, columns)
 
 
+class _Stream:
+    """A stream whose client may begin TLS in the same breath in which it asks for it; compiled, so no subclass."""
+
+    def __init__(self, stream: MysqlStream) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def start_tls(self, ssl: ssl.SSLContext) -> None:
+        loop, transport = asyncio.get_running_loop(), self.writer.transport
+        transport.pause_reading()
+        early = bytes(self.reader._buffer)
+        self.reader._buffer.clear()
+        beginning = loop.create_task(self._stream.start_tls(ssl))
+
+        def hand_over() -> None:
+            protocol = transport.get_protocol()
+            protocol.get_buffer(len(early))[: len(early)] = early
+            protocol.buffer_updated(len(early))
+
+        if early:
+            await asyncio.sleep(0)
+            loop.call_soon(hand_over)
+        await beginning
+
+
 class _Connection(Connection):
     """A connection that ends when its login fails, or when it is dropped on purpose."""
 
@@ -125,7 +152,7 @@ class _Connection(Connection):
             await self.command_phase()
         except MysqlError as refused:
             await self.stream.write(self.error(msg=refused.msg, code=refused.code))
-        except (ConnectionClosed, ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionClosed, ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             pass
 
     async def authenticate(self, username: str, auth_response: bytes, **others: Any) -> None:
@@ -183,7 +210,7 @@ class MysqlSide:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = _Session(self._cluster, self.port)
-        stream = MysqlStream(reader, writer)
+        stream: Any = _Stream(MysqlStream(reader, writer))
         connection = _Connection(stream, session, self._control, IdentityProvider(), ssl=self._tls)
         connection.connection_id = await self._control.add(connection)
         try:

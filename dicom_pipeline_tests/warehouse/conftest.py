@@ -97,9 +97,23 @@ def database(_shared_database: Database) -> Database:
     return _shared_database
 
 
+def needs_the_double() -> None:
+    """Skip a test whose faults a real cluster cannot be asked for."""
+    if "DORIS_URL" in os.environ:
+        pytest.skip("needs Doris's double, and DORIS_URL names a cluster")
+
+
+@pytest.fixture
+def own_double() -> Iterator[DorisDouble]:
+    """A double of Doris of this test alone, to be broken."""
+    needs_the_double()
+    with DorisDouble() as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def double() -> Iterator[DorisDouble]:
-    """Doris's double of this test process; tests that add faults take their own."""
+    """Doris's double of this test process; tests that break it take their own."""
     with DorisDouble() as started:
         yield started
 

@@ -5,6 +5,7 @@ columns, all rows at once.
 """
 
 import ssl
+import struct
 import time
 from typing import Any
 
@@ -26,7 +27,10 @@ _ANSWER_SECONDS = 3700
 _REFUSALS: dict[int, str] = {
     ER.ACCESS_DENIED_ERROR: "user or password is wrong, or the account may not connect from here",
     ER.DBACCESS_DENIED_ERROR: "the account may not use the database",
+    CR.CR_SSL_CONNECTION_ERROR: "it does not speak TLS, which the option tls asks for",
 }
+_UNREADABLE = (OSError, ValueError, LookupError, struct.error)
+"""What pymysql lets through of a greeting that is none of MySQL's."""
 _REFUSED_FOR_NOW: dict[int, str] = {
     CR.CR_CONN_HOST_ERROR: "nothing answers there",
     CR.CR_SERVER_LOST: "the server ended the connection, or speaks no MySQL there (the frontend's port is often 9030)",
@@ -53,7 +57,9 @@ def connect(url: DorisUrl) -> "pymysql.Connection[Cursor]":
             return _connected(url, context)
         except pymysql.Error as error:
             code, _ = code_and_text(error)
-        except OSError:  # a certificate is refused inside of the handshake
+            if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+                raise _not_trusted(url, error.original_exception) from None
+        except _UNREADABLE:
             code = 0
         if code not in _REFUSED_FOR_NOW or time.monotonic() + pause > deadline:
             raise _refusal(url, code) from None
@@ -74,13 +80,13 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         ssl_disabled=context is None,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_CONNECT_SECONDS,
-        write_timeout=_ANSWER_SECONDS,
+        write_timeout=_CONNECT_SECONDS,
         program_name="dicom-pipeline",
     )
     for statement in sql.SESSION:
         run(connection, statement)
     # A server that says nothing at all is given up soon, a statement may take its time: pymysql has one limit for both.
-    connection._read_timeout = _ANSWER_SECONDS
+    connection._read_timeout = connection._write_timeout = _ANSWER_SECONDS
     return connection
 
 
@@ -94,9 +100,19 @@ def _tls(url: DorisUrl) -> ssl.SSLContext | None:
 
 
 def _refusal(url: DorisUrl, code: int) -> WarehouseError:
-    told = _REFUSED_FOR_NOW.get(code) or _REFUSALS.get(code) or (f"error {code}" if code else "no MySQL or TLS answer")
+    told = (
+        _REFUSED_FOR_NOW.get(code) or _REFUSALS.get(code) or (f"error {code}" if code else "no answer in MySQL's way")
+    )
     kind = WarehouseUnavailable if code in _REFUSED_FOR_NOW else WarehouseError
     return kind(f"cannot connect to the warehouse {url.display_url}: {told}")
+
+
+def _not_trusted(url: DorisUrl, error: ssl.SSLError) -> WarehouseError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        told = f"its certificate is not trusted ({error.verify_message}); the option tls_ca names a CA file"
+    else:
+        told = "TLS failed"
+    return WarehouseError(f"cannot connect to the warehouse {url.display_url}: {told}")
 
 
 def run(connection: "pymysql.Connection[Cursor]", statement: str) -> list[tuple[Any, ...]]:

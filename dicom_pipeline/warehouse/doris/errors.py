@@ -23,6 +23,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("replication num", "fewer backends than replicas: set replication_num in the warehouse URL"),
     ("is not a partitioned table", "a table stands there that is not partitioned by month: load into another database"),
     ("schema change", "a change of the table's columns is under way"),
+    ("schema_change", "a change of the table's columns is under way"),
     ("timeout", "the statement ran into its time limit"),
     ("timed out", "the statement ran into its time limit"),
     ("mem_limit", "the cluster is out of memory"),
@@ -34,6 +35,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
 )
 _TRANSIENT = (
     "schema change",
+    "schema_change",
     "timeout",
     "timed out",
     "mem_limit",

@@ -72,7 +72,10 @@ def examine(session: Session, url: DorisUrl, loader: StreamLoader) -> Iterator[M
 
 
 def _versions(session: Session, known: list[Backend] | None) -> Matter:
-    told = {"frontend": version_text(run(session, sql.VERSION))}
+    try:
+        told = {"frontend": version_text(run(session, sql.VERSION))}
+    except pymysql.Error:
+        return Matter(False, "doris", "the frontend cannot be asked for its version")
     for backend in known or []:
         told[f"backend {backend.http}"] = version_text([(backend.version,)])
     old = [f"{who} is {version}" for who, version in told.items() if _is_old(version)]

@@ -6,8 +6,9 @@ vanished ones as tombstones. Images come before their series, so that a series t
 and the ledger follow. Everything that can be found wrong is found before the first of them.
 
 Doris has no locks either. The label of a load names the rows it started from (``labels.py``), so that of two loads of a
-slice at once one is refused, reads again and works out its changes anew. At the end all tables are read back, and the
-slice is replaced once more if it is not what it should be: whoever finishes last leaves the slice whole.
+slice at once one is refused, reads again and works out its changes anew. After whatever was sent all tables are read
+back, those that were left alone too, and the slice is replaced once more if it is not what it should be: whoever sends
+last leaves the slice whole.
 """
 
 import datetime as dt
@@ -39,6 +40,7 @@ from dicom_pipeline.warehouse.incoming import check_tables
 
 _ROUNDS = 40
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
+_ROUNDS_OF_NO_AVAIL = 3
 _NOTHING = TableChange(inserted=0, updated=0, deleted=0, rows=0)
 
 
@@ -94,20 +96,24 @@ class Replacement:
     def _settle(self, given: Mapping[str, GivenRows], changes: dict[str, TableChange]) -> dict[str, SliceContents]:
         """Go on until the slice is found to be as it should be; add up what was done to it.
 
-        What still differs when no other load interferes, the comparison after the load will report.
+        What comes out the same again and again is no other load's doing, and the comparison after the load will report
+        it. Whoever gave up earlier could leave a mixture behind another load's back.
         """
-        others_may_have_interfered = 3
+        before: dict[str, SliceDigest] = {}
+        alike = 0
         for turn in range(_ROUNDS):
             if turn:
                 self.sleep(min(_PAUSE_SECONDS * turn, _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.5))
             found = self._round(given, changes)
             if found is None:
                 continue
-            others_may_have_interfered -= 1
-            if all(contents.digest == given[name].digest for name, contents in found.items()):
+            digests = {name: contents.digest for name, contents in found.items()}
+            if digests == {name: rows.digest for name, rows in given.items()}:
                 return found
-            if not others_may_have_interfered:
+            alike = alike + 1 if digests == before else 1
+            if alike == _ROUNDS_OF_NO_AVAIL:
                 return found
+            before = digests
         raise WarehouseUnavailable("other loads of the same date got in before this one: run the date again")
 
     def _round(
@@ -123,12 +129,11 @@ class Replacement:
                     self._taken[plan.state] = self._taken.get(plan.state, 0) + 1
                     return None
                 changes[plan.table.name] = _added(changes[plan.table.name], plan.change)
-        return {plan.table.name: self._now(plan) for plan in plans}
-
-    def _now(self, plan: _Plan) -> SliceContents:
-        if plan.request is None:
-            return plan.standing.contents
-        return read.contents(self.session, self.url.database, plan.table, self.target)
+        if all(plan.request is None for plan in plans):
+            return {plan.table.name: plan.standing.contents for plan in plans}
+        # Also what this load left alone: another load that did the opposite would otherwise meet it nowhere.
+        run(self.session, sql.SYNC)
+        return {t.name: read.contents(self.session, self.url.database, t, self.target) for t in SLICE_TABLES}
 
     def _plan(self, table: TableSpec, given: GivenRows, latest: str) -> _Plan:
         rows = read.slice_batches(self.session, self.url.database, table, self.target)

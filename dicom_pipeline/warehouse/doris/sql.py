@@ -196,6 +196,15 @@ def last_loads(database: str, target: Slice) -> str:
     )
 
 
+def ledger(database: str, tenant_id: str) -> str:
+    """Return the query for what the ledger says of the tenant's loads, those of each date in no order."""
+    columns = ("partition_date", "run_id", "code_version", "finished_time")
+    counts = ("files_listed", "files_accepted", "files_rejected")
+    return (
+        f"SELECT {names((*columns, *counts))} FROM {place(database, LOAD)} WHERE `tenant_id` = {quote_text(tenant_id)}"
+    )
+
+
 def load_exists(database: str, target: Slice, run_id: str, started: dt.datetime) -> str:
     """Return the query that gives a row if the ledger knows this load."""
     moment = quote_text(started.isoformat(" ", "microseconds"))

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pymysql
 
 from dicom_pipeline.dicom.fields import TableSpec
+from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Matter, Slice, TableChange
+from dicom_pipeline.warehouse.base import ArrowSource, LastLoad, LoadFacts, Matter, Slice, TableChange
 from dicom_pipeline.warehouse.doris import conflicts, drift, examine, privileges, read, sql
 from dicom_pipeline.warehouse.doris.connection import connect, run
 from dicom_pipeline.warehouse.doris.errors import translated
@@ -45,7 +46,6 @@ class DorisWarehouse:
         self._held: Session | None = None
         self._used = 0.0
         self._prepared = False
-        self._months: set[dt.date] = set()
 
     @property
     def display_url(self) -> str:
@@ -77,7 +77,12 @@ class DorisWarehouse:
 
     def examine(self) -> Iterator[Matter]:
         """Look at versions, backends, redirects and replicas; see ``examine.examine``."""
-        yield from examine.examine(self._session(), self._url, self._loader)
+        try:
+            session = self._session()
+        except WarehouseError as error:
+            yield Matter(False, "doris", str(error))
+            return
+        yield from examine.examine(session, self._url, self._loader)
 
     def replace_slice(
         self,
@@ -91,9 +96,7 @@ class DorisWarehouse:
             self.prepare()
         with translated("loading a slice"):
             session = self._session()
-            if (month := target.date.replace(day=1)) not in self._months:
-                ensure_partitions(session, self._url.database, target.date)
-                self._months.add(month)
+            ensure_partitions(session, self._url.database, target.date)
             return Replacement(session, self._loader, self._url, target).run(tables, facts, digests or {})
 
     def read(
@@ -117,6 +120,11 @@ class DorisWarehouse:
         """Return the dates on which the tenant has rows in any slice table."""
         with translated("listing the dates"):
             return read.dates(self._session(), self._url.database, tenant_id)
+
+    def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
+        """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
+        with translated("reading the ledger"):
+            return read.last_loads(self._session(), self._url.database, tenant_id)
 
     def tenants(self) -> set[str]:
         """Return the tenants that have rows in any slice table."""

@@ -1,4 +1,4 @@
-"""What only PostgreSQL promises: rows left physically alone, waiting locks, partitions, bounded memory."""
+"""What only PostgreSQL promises: waiting locks, one transaction, partitions."""
 
 import datetime as dt
 import resource
@@ -13,17 +13,16 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, SLICE_TABLES, STATE, TableSpec
+from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, SLICE_TABLES, STATE
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
-from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.tables.schemas import table_schema
-from dicom_pipeline.warehouse.base import ArrowSource, Slice, TableChange, Warehouse
+from dicom_pipeline.warehouse.base import ArrowSource, Slice, Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline.warehouse.postgres import connection as connecting
 from dicom_pipeline.warehouse.postgres.replace import lock_key
 from dicom_pipeline_tests.warehouse.conftest import Database
-from dicom_pipeline_tests.warehouse.rows import DAY, SECOND_CLOCK, TARGET, empty_slice, facts, make_rows, make_slice
+from dicom_pipeline_tests.warehouse.rows import DAY, TARGET, empty_slice, facts, make_rows, make_slice
 
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()
@@ -41,74 +40,11 @@ def versions(database: Database) -> dict[str, str]:
     }
 
 
-def test_a_second_load_writes_no_row(warehouse: Warehouse, database: Database) -> None:
-    warehouse.replace_slice(TARGET, make_slice(), facts())
-    before = versions(database)
-    assert len(before) == 7
-    warehouse.replace_slice(TARGET, make_slice(clock=SECOND_CLOCK), facts("run-2"))
-    assert versions(database) == before
-
-
-def test_only_the_changed_row_is_written(warehouse: Warehouse, database: Database) -> None:
-    warehouse.replace_slice(TARGET, make_slice(), facts())
-    before = versions(database)
-    rows = make_rows(IMAGE, columns={"slice_thickness": [0.5, None, 2 / 7, 3 / 7]})
-    warehouse.replace_slice(TARGET, {**make_slice(), IMAGE.name: rows}, facts("run-2"))
-    after = versions(database)
-    assert [key for key in before if after[key] != before[key]] == [
-        key for key in before if key.startswith(IMAGE.name) and "é0" in key
-    ]
-
-
-def never(table: TableSpec) -> pa.RecordBatchReader:
-    """Rows that nobody may look at."""
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        raise AssertionError("looked at")
-        yield
-
-    return pa.RecordBatchReader.from_batches(table_schema(table), batches())
-
-
-def test_a_slice_of_known_digests_is_compared_without_its_rows(warehouse: Warehouse, database: Database) -> None:
-    given = make_slice()
-    warehouse.replace_slice(TARGET, given, facts())
-    before = versions(database)
-    digests = {table.name: digest_batches(table, given[table.name].to_batches()) for table in SLICE_TABLES}
-    changes = warehouse.replace_slice(TARGET, {t.name: never(t) for t in SLICE_TABLES}, facts("run-2"), digests)
-    assert versions(database) == before
-    for table in SLICE_TABLES:
-        assert changes[table.name] == TableChange(0, 0, 0, rows=given[table.name].num_rows)
-        assert changes[table.name].read_back == warehouse.contents(table, TARGET)
-    ledger = warehouse.read(LOAD, [TARGET], ["digest"]).read_all()["digest"].to_pylist()
-    assert ledger == [digests[IMAGE.name].digest] * 2
-
-
-def test_only_the_table_that_differs_is_written(warehouse: Warehouse, database: Database) -> None:
-    warehouse.replace_slice(TARGET, make_slice(), facts())
-    before = versions(database)
-    changes = warehouse.replace_slice(TARGET, {**make_slice(), STATE.name: make_rows(STATE, count=3)}, facts("run-2"))
-    assert [name for name, change in changes.items() if change.read_back is None] == [STATE.name]
-    assert changes[STATE.name] == TableChange(inserted=1, updated=0, deleted=0, rows=3)
-    assert before.items() <= versions(database).items()
-
-
-@pytest.mark.parametrize("loaded", [0, 3], ids=["empty slice", "slice with rows"])
-def test_rows_that_are_not_those_of_their_digest_change_nothing(warehouse: Warehouse, loaded: int) -> None:
-    warehouse.replace_slice(TARGET, make_slice(count=loaded), facts())
-    digests = {IMAGE.name: digest_batches(IMAGE, make_rows(IMAGE, count=9).to_batches())}
-    tables = {**make_slice(), IMAGE.name: make_rows(IMAGE).to_reader()}
-    with pytest.raises(WarehouseError, match="changed between their check and their load"):
-        warehouse.replace_slice(TARGET, tables, facts("run-2"), digests)
-    assert warehouse.read(IMAGE).read_all().num_rows == loaded
-    assert warehouse.read(LOAD).read_all()["run_id"].to_pylist() == ["run-1"]
-
-
-def test_minus_zero_is_zero_for_the_load_as_for_the_digest(warehouse: Warehouse) -> None:
-    for value in (0.0, -0.0):
-        rows = make_rows(IMAGE, count=1, columns={"slice_thickness": [value]})
-        changes = warehouse.replace_slice(TARGET, {**make_slice(), IMAGE.name: rows}, facts(str(value)))
-    assert changes[IMAGE.name].updated == 0
+def test_a_ledger_that_is_not_there_knows_no_load_and_is_not_made(empty_database: Database) -> None:
+    opened = create_warehouse(empty_database.url)
+    assert opened.last_loads("hospital") == {}
+    opened.close()
+    assert empty_database.query("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
 
 
 def test_partitions_are_monthly_and_commented(empty_database: Database) -> None:
@@ -140,38 +76,6 @@ def test_a_partition_made_by_hand_is_used(empty_database: Database) -> None:
     assert empty_database.query("SELECT count(*) FROM years_dicom_image_meta") == [(4,)]
     assert warehouse.differences() == []
     warehouse.close()
-
-
-def in_parallel(*calls: object) -> list[BaseException | None]:
-    outcomes: list[BaseException | None] = [None] * len(calls)
-
-    def run(place: int) -> None:
-        try:
-            calls[place]()
-        except BaseException as error:
-            outcomes[place] = error
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    return outcomes
-
-
-def test_sessions_that_start_at_once_agree(empty_database: Database) -> None:
-    warehouses = [create_warehouse(empty_database.url) for _ in range(4)]
-    slices = [Slice(f"tenant-{number % 2}", DAY) for number in range(4)]
-    loads = [
-        lambda w=w, s=s: w.replace_slice(s, make_slice(s), facts(str(id(w))))
-        for w, s in zip(warehouses, slices, strict=True)
-    ]
-    assert in_parallel(*loads) == [None] * 4
-    assert empty_database.query("SELECT count(*) FROM dicom_image_meta") == [(8,)]
-    assert sorted(empty_database.query("SELECT rows_inserted FROM dicom_load")) == [(0,), (0,), (4,), (4,)]
-    for warehouse in warehouses:
-        warehouse.close()
 
 
 def gated(release: threading.Event, reached: threading.Event) -> dict[str, ArrowSource]:
@@ -334,14 +238,6 @@ def test_a_connection_is_tried_again_only_while_that_may_help(
 
 def test_the_version_is_the_servers(warehouse: Warehouse) -> None:
     assert warehouse.server_version().startswith("PostgreSQL 18")
-
-
-def test_reading_before_anything_is_prepared_says_so(empty_database: Database) -> None:
-    warehouse = create_warehouse(empty_database.url)
-    for call in (lambda: warehouse.read(IMAGE), lambda: warehouse.dates("x"), lambda: warehouse.digest(STATE, TARGET)):
-        with pytest.raises(WarehouseError, match="not prepared"):
-            call()
-    warehouse.close()
 
 
 def test_a_value_the_database_refuses_is_in_no_message(warehouse: Warehouse, database: Database) -> None:
