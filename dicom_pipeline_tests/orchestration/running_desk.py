@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ import urllib.error
 import urllib.request
 from functools import cached_property
 from pathlib import Path
+
+from dicom_pipeline.orchestration.desk import free_port
 
 _QUERY = "{workspaceOrError{...on Workspace{locationEntries{loadStatus locationOrLoadError{__typename}}}}}"
 _LOADED = [{"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}]
@@ -69,12 +70,6 @@ class Desk:
         """The groups of the command's children; to be looked at first while they live."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return {_group(int(pid)) for pid in children} - {None}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _group(pid: int) -> int | None:
