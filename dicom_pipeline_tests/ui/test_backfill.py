@@ -33,5 +33,8 @@ def test_a_backfill_launched_in_the_browser_loads_its_dates(
     assert loaded.database.query(_ROWS) == [(12,)]
     assert loaded.database.query(_LEDGER) == [("2017-01-01", 12), ("2017-01-02", 0)]
     page.goto("/assets/default/dicom_image_meta?view=checks&checkDetail=warehouse_matches_staging")
-    page.locator("button[role=tab]").get_by_text("Partitions").click()
-    expect(page.get_by_text(f"Passed ({loaded.dates('default')})")).to_be_visible()
+    page.locator("button[role=tab]").get_by_text("Execution history").click()
+    for date in ("2017-01-01", "2017-01-02"):
+        expect(page.get_by_text(date, exact=True).first).to_be_visible()
+    page.goto("/assets/default/dicom_image_meta?view=partitions&partition=2017-01-01")
+    expect(page.get_by_role("row").filter(has=page.get_by_text("inserted", exact=True))).to_contain_text("12")
