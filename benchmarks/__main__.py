@@ -15,7 +15,7 @@ from benchmarks.archive.__main__ import main as archive_command
 from benchmarks.archive.__main__ import write_with_progress
 from benchmarks.archive.plan import ArchiveSpec
 from benchmarks.results import save
-from benchmarks.sizes import DEFAULT_FILES, Sizes, Workplace
+from benchmarks.sizes import DEFAULT_FILES, FILES_A_DATE, Sizes, Workplace
 
 _SMALL_PIXELS = 1024
 
@@ -78,6 +78,13 @@ def _memory(run: Run) -> None:
     run.keep("memory", bench_memory(run.archive(run.sizes.archive_files, 1), run.place.root))
 
 
+def _years(run: Run) -> None:
+    from benchmarks.years.bench import bench_years
+
+    dates = run.sizes.years_dates
+    run.keep("years", bench_years(run.archive(dates * FILES_A_DATE, dates), run.place.root, min(run.sizes.rounds, 2)))
+
+
 @click.group(context_settings={"max_content_width": 100, "show_default": True})
 def cli() -> None:
     """Measure extraction, loading and the whole pipeline against peers and limits, and write the report.
@@ -136,12 +143,19 @@ def end_to_end(run: Run) -> None:
     _memory(run)
 
 
+@cli.command()
+@_of_a_run
+def years(run: Run) -> None:
+    """Measure backfills of ten years of small dates."""
+    _years(run)
+
+
 @cli.command("all")
 @_growth_option
 @_of_a_run
 def everything(run: Run, growth: bool) -> None:
     """Measure everything; `report` then writes it down."""
-    for part in (_extraction, _loading, *([_growth] if growth else []), _end_to_end, _memory):
+    for part in (_extraction, _loading, *([_growth] if growth else []), _end_to_end, _memory, _years):
         part(run)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_FILES = 20_000
+FILES_A_DATE = 20
+"""Files a date where the cost of a date is measured."""
 _PACKAGE = Path(__file__).parent
 
 
@@ -41,6 +43,11 @@ class Sizes:
     def archive_files(self) -> int:
         """Files of the archives that are loaded end to end."""
         return self.files * 10
+
+    @property
+    def years_dates(self) -> int:
+        """Dates of the archive of many small dates: ten years of them."""
+        return max(self.files * 3650 // DEFAULT_FILES, 20)
 
     @property
     def archive_dates(self) -> int:

@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -35,6 +35,19 @@ _home_option = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of database, staging and Dagster's instance.  [default: $DICOM_PIPELINE_HOME or .dicom_pipeline]",
+)
+_layout_option = click.option(
+    "--layout",
+    type=click.Choice(["date_directories", "any"]),
+    help="Whether the study date is in the path or only in the files.  [default: date_directories]",
+)
+_date_format_option = click.option(
+    "--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]"
+)
+_from_option = click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
+_to_option = click.option("--to", "last", metavar="DATE", help="Last study date, included.")
+_warehouse_option = click.option(
+    "--warehouse", metavar="URL", help="Warehouse.  [default: $DICOM_PIPELINE_WAREHOUSE or embedded]"
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 _tenant_option = click.option("--tenant", help="Tenant id, the first column of every key.  [default: default]")
@@ -68,15 +81,11 @@ def cli() -> None:
 @cli.command()
 @click.argument("archive", type=click.Path(path_type=Path))
 @_tenant_option
-@click.option(
-    "--layout",
-    type=click.Choice(["date_directories", "any"]),
-    help="Whether the study date is in the path or only in the files.  [default: date_directories]",
-)
-@click.option("--date-format", help="Template of the date directories, such as %Y/%m/%d.  [default: %Y%m%d]")
-@click.option("--from", "first", metavar="DATE", help="First study date, YYYY-MM-DD or YYYYMMDD.")
-@click.option("--to", "last", metavar="DATE", help="Last study date, included.")
-@click.option("--warehouse", metavar="URL", help="Warehouse.  [default: $DICOM_PIPELINE_WAREHOUSE or embedded]")
+@_layout_option
+@_date_format_option
+@_from_option
+@_to_option
+@_warehouse_option
 @_policy_option
 @_home_option
 @_json_option
@@ -100,9 +109,7 @@ def load(
     """
     settings = _settings(home, warehouse)
     chosen = _archive(settings, archive, options)
-    begin, end = _date(first, "--from"), _date(last, "--to")
-    if begin and end and begin > end:
-        raise ConfigurationError("--from is later than --to")
+    begin, end = _range(first, last)
 
     from dicom_pipeline.console import LoadWatcher, print_load_report
     from dicom_pipeline.orchestration.load import load_archive
@@ -294,13 +301,151 @@ def doctor(home: Path | None, warehouse_url: str | None) -> None:
     sys.exit(0 if healthy else 1)
 
 
+@cli.command()
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+@_tenant_option
+@_layout_option
+@_date_format_option
+@_from_option
+@_to_option
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["missing", "failed", "stale", "outdated", "all"]),
+    help="Which dates, as `status` calls them; may be given several times.  [default: all]",
+)
+@click.option("--newest-first", is_flag=True, help="Load the latest dates first.")
+@click.option("--max-runs", type=click.IntRange(1), metavar="N", help="At most N runs an archive.")
+@click.option(
+    "--ui",
+    "ui_url",
+    metavar="URL",
+    envvar="DICOM_PIPELINE_UI",
+    help="Web server of Dagster to use.  [default: this home's]",
+)
+@_warehouse_option
+@_policy_option
+@_home_option
+@_json_option
+def backfill(
+    archive: Path | None,
+    first: str | None,
+    last: str | None,
+    only: tuple[str, ...],
+    newest_first: bool,
+    max_runs: int | None,
+    ui_url: str | None,
+    warehouse: str | None,
+    home: Path | None,
+    as_json: bool,
+    **options: str | None,
+) -> None:
+    """Load dates through Dagster's own backfill, to be watched, canceled and retried in its UI.
+
+    Uses the UI that runs on this home, or starts one for as long as it takes. Without ARCHIVE and --tenant every
+    archive that was loaded or configured is meant.
+
+    
+        dicom-pipeline backfill --tenant hospital-a --from 2015-01-01 --to 2024-12-31
+        dicom-pipeline backfill --only missing --only failed --newest-first --max-runs 5
+    """
+    settings = _settings(home, warehouse)
+    archives = _archives(settings, archive, options)
+    begin, end = _range(first, last)
+
+    from dicom_pipeline.console import BackfillWatcher, print_backfill_report
+    from dicom_pipeline.orchestration.backfill import backfill_archives
+    from dicom_pipeline.orchestration.backfill_plan import ALL, Choice
+
+    choice = Choice(begin, end, only or (ALL,), newest_first, max_runs)
+    with BackfillWatcher(quiet=as_json) as watcher:
+        report = backfill_archives(settings, archives, choice, ui_url, watcher)
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        print_backfill_report(report)
+    sys.exit(0 if report.good else 1)
+
+
+@cli.command("status")
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+@_tenant_option
+@_from_option
+@_to_option
+@click.option("--quick", is_flag=True, help="Look at directories only: files that changed are not noticed.")
+@_warehouse_option
+@_home_option
+@_json_option
+def status_of_dates(
+    archive: Path | None,
+    tenant: str | None,
+    first: str | None,
+    last: str | None,
+    quick: bool,
+    warehouse: str | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Say which dates are missing, failed, stale or loaded by an older version.
+
+    Without ARCHIVE and --tenant every archive that was loaded or configured is looked at. Exit code 0 if all dates are
+    loaded, 1 if not.
+
+    
+        dicom-pipeline status
+        dicom-pipeline status --tenant hospital-a --from 2024-01-01 --json
+    """
+    settings = _settings(home, warehouse)
+    archives = _archives(settings, archive, {"tenant": tenant})
+    begin, end = _range(first, last)
+
+    from dicom_pipeline.console import print_status
+    from dicom_pipeline.orchestration.status import look_at_archives
+
+    found = look_at_archives(settings, archives, begin, end, compare_files=not quick)
+    if as_json:
+        click.echo(json.dumps({"archives": [one.as_json() for one in found]}))
+    else:
+        for one in found:
+            print_status(one)
+    sys.exit(0 if all(one.good for one in found) else 1)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Prometheus textfile to replace.")
+@click.option("--tenant", help="Only this tenant.  [default: all that are known]")
+@_home_option
+def metrics(out: Path | None, tenant: str | None, home: Path | None) -> None:
+    """Print metrics of what is loaded, by tenant, in Prometheus's text format, or write them to a file.
+
+    \b
+        dicom-pipeline metrics
+        dicom-pipeline metrics --out /var/lib/node_exporter/textfile/dicom_pipeline.prom
+    """
+    from dicom_pipeline.orchestration.metrics import collect, prometheus_text, write_textfile
+
+    settings, now = _settings(home, None), datetime.now(UTC)
+    archives = [archive for archive in settings.all_archives if tenant in (None, archive.tenant)]
+    if tenant is not None and not archives:
+        raise ConfigurationError(
+            f"--tenant: no archive of {tenant} is known: load one, or list it in dicom_pipeline.yaml"
+        )
+    text = prometheus_text(collect(settings, archives, now), now)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_textfile(out, text)
+
+
 def _settings(home: Path | None, warehouse_url: str | None) -> "Settings":
     from dicom_pipeline.settings import WAREHOUSE_VARIABLE, Settings
 
     if warehouse_url is not None:
         # Through the environment, so that Dagster stores the variable's name and never the URL.
         os.environ[WAREHOUSE_VARIABLE] = warehouse_url
-    return Settings.load(home=home)
+    settings = Settings.load(home=home)
+    # What the command names goes before what an archive does.
+    return settings if warehouse_url is None else settings.into_shared_warehouse()
 
 
 def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -> "Archive":
@@ -327,6 +472,20 @@ def _archive(settings: "Settings", root: Path, options: dict[str, str | None]) -
             for e in error.errors(include_url=False, include_input=False)
         )
         raise ConfigurationError(problems) from None
+
+
+def _archives(settings: "Settings", root: Path | None, options: dict[str, str | None]) -> "tuple[Archive, ...]":
+    """Return the archive of the arguments; without a root every known one, or that of the tenant."""
+    if root is None:
+        return settings.known_archives(options["tenant"])
+    return (_archive(settings, root, options),)
+
+
+def _range(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    begin, end = _date(first, "--from"), _date(last, "--to")
+    if begin and end and begin > end:
+        raise ConfigurationError("--from is later than --to")
+    return begin, end
 
 
 def _tenant(given: str | None) -> str:
@@ -360,7 +519,8 @@ def _guarded(call: Callable[_P, _R]) -> Callable[_P, _R]:
             click.echo("interrupted; finished dates are loaded, run the same command again for the rest", err=True)
             sys.exit(130)
         except PipelineError as error:
-            click.echo(f"dicom-pipeline: {error}", err=True)
+            for problem in str(error).splitlines():
+                click.echo(f"dicom-pipeline: {problem}", err=True)
             sys.exit(2)
         except Exception as error:  # a library's text may carry a patient's data: only type and place are told
             click.echo(f"dicom-pipeline: unexpected {type(error).__name__} in {place_of(error)}", err=True)

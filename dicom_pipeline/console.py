@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 
 if TYPE_CHECKING:
     # Only named here: the command `extract` must not wait for Dagster.
+    from dicom_pipeline.orchestration.backfill import BackfillReport
     from dicom_pipeline.orchestration.dates import DateOutcome
     from dicom_pipeline.orchestration.report import LoadReport
+    from dicom_pipeline.orchestration.status import ArchiveStatus, DateStatus
     from dicom_pipeline.tables.metadata import MetadataSummary
     from dicom_pipeline.warehouse.compare import SliceComparison
 
@@ -78,6 +81,51 @@ class LoadWatcher:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
+
+
+class BackfillWatcher:
+    """Shows a backfill as it goes: a bar on a terminal, now and then a plain line elsewhere, nothing if ``quiet``."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("dates, {task.fields[failed]} failed"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("loading", total=None, failed=0)
+        self._total = self._told = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Say something about the backfill as a whole."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def begin(self, dates: int) -> None:
+        """Say how many dates there are."""
+        self._total = dates
+        self._bar.update(self._task, total=dates)
+
+    def done(self, loaded: int, failed: int) -> None:
+        """Say how many dates have ended how so far."""
+        self._bar.update(self._task, completed=loaded + failed, failed=failed)
+        ended = loaded + failed
+        if not self._console.is_terminal and ended > self._told and ended >= min(self._told * 1.1 + 1, self._total):
+            self._told = ended
+            self.note(f"{ended}/{self._total} dates, {failed} failed")
 
 
 class FileCounter:
@@ -153,6 +201,51 @@ def print_load_report(report: "LoadReport") -> None:
     if len(shown) < len(report.outcomes):
         console.print(f"... and {len(report.outcomes) - len(shown)} more dates; all of them are in the UI")
     print_rows(f"{report.tenant} in {report.warehouse}", _totals(report.as_json()))
+
+
+def print_backfill_report(report: "BackfillReport") -> None:
+    """Print what became of the dates of each archive, and why those failed that did."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    for one in report.as_json()["archives"]:
+        failed, rest = one["failed"][:_DATES_SHOWN], one["failed"][_DATES_SHOWN:]
+        for date in failed:
+            console.print(f"{date['date']}: FAILED: {date['reason']}", markup=False, soft_wrap=True)
+        if rest:
+            console.print(f"... and {len(rest)} more failed dates; `dicom-pipeline status` tells all")
+        for backfill in one["backfills"]:
+            if backfill["error"]:
+                console.print(f"backfill {backfill['id']}: {backfill['error']}", markup=False, soft_wrap=True)
+        rows = [
+            ("dates chosen", one["chosen"]),
+            ("dates loaded", one["loaded"]),
+            ("dates failed", len(one["failed"])),
+            ("dates not reached", len(one["not_reached"])),
+            ("dates left for another time", one["left_for_another_time"]),
+            ("seconds", round(report.seconds, 1)),
+        ]
+        print_rows(one["tenant"], rows)
+
+
+def print_status(found: "ArchiveStatus") -> None:
+    """Print how many dates of an archive stand how, and the stretches of those that need something."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    stretches = list(found.ranges())
+    if stretches:
+        console.print(_stretches_table(stretches[:_DATES_SHOWN]))
+    if len(stretches) > _DATES_SHOWN:
+        console.print(f"... and {len(stretches) - _DATES_SHOWN} more stretches; --json tells all")
+    print_rows(f"{found.tenant} in {found.warehouse}", [("dates", len(found.dates)), *found.counts.items()])
+    if not found.files_compared:
+        console.print("files were not looked at: dates whose files changed count as loaded")
+
+
+def _stretches_table(stretches: "list[list[DateStatus]]") -> Table:
+    table = Table("from", "to", "dates", "state", "why")
+    table.columns[2].justify = "right"
+    for some in stretches:
+        first, last = some[0], some[-1]
+        table.add_row(str(first.date), str(last.date), str(len(some)), first.state.value, Text(first.reason))
+    return table
 
 
 def _dates_table(outcomes: "list[DateOutcome]") -> Table:

@@ -16,7 +16,10 @@ class PipelineError(Exception):
 
 
 class ConfigurationError(PipelineError):
-    """A setting, argument or URL is wrong: nothing was started (exit code 2)."""
+    """A setting, argument or URL is wrong: nothing was started (exit code 2).
+
+    A settings file may have several problems: ``str()`` is then one line each.
+    """
 
 
 class UnsupportedDatabase(ConfigurationError):
@@ -25,6 +28,12 @@ class UnsupportedDatabase(ConfigurationError):
 
 class ArchiveError(PipelineError):
     """The archive's root or a date's directory cannot be listed."""
+
+
+class ArchiveUnavailable(ArchiveError):
+    """The archive's file system or this machine could not answer now: trying again may help."""
+
+    transient = True
 
 
 class WarehouseError(PipelineError):

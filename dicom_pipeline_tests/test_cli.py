@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -46,6 +47,40 @@ def test_json_is_one_object_and_nothing_else(home: Path, empty_database: Databas
     assert report["files"] == {"listed": 6, "accepted": 6, "rejected": 0, "rejected_by_reason": {}}
     assert report["rows"] == {"dicom_image_meta": 6, "dicom_state_meta": 2, "dicom_reject": 0}
     assert set(report["checks"]) == {"passed", "warned", "failed"}
+
+
+def test_an_archive_goes_into_the_warehouse_it_names_unless_the_command_names_one(
+    home: Path, make_database: Callable[[], Database]
+) -> None:
+    named, given = make_database(), make_database()
+    archive = SmallArchive(home.parent / "archive")
+    archive.fill(days("2024-01-01", 1))
+    listed = f"archives: [{{root: {archive.root}, warehouse: research}}]\nwarehouses: {{research: }}\n"
+    (home.parent / "dicom_pipeline.yaml").write_text(listed)
+    environment = {
+        "DICOM_PIPELINE_WAREHOUSE_RESEARCH": named.url,
+        "DICOM_PIPELINE_WAREHOUSE": "postgresql://127.0.0.1:1/x",
+    }
+    assert run("load", archive.root, "--json", home=home, **environment).returncode == 0
+    assert named.query("select count(*) from dicom_image_meta") == [(3,)]
+    looked = run("doctor", home=home, **environment)
+    assert (looked.returncode, "ok   warehouse research: " in looked.stdout) == (0, True), looked.stdout
+    result = run("load", archive.root, "--json", "--warehouse", given.url, home=home, **environment)
+    assert result.returncode == 0, result.stderr
+    assert given.query("select count(*) from dicom_image_meta") == [(3,)]
+
+
+def test_each_problem_of_the_settings_is_a_line(home: Path) -> None:
+    (home.parent / "dicom_pipeline.yaml").write_text("reader: fast\narchives:\n  - layout: flat\n")
+    result = run("load", ".", home=home)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        "dicom-pipeline: dicom_pipeline.yaml line 1: reader: must be one of: auto, pure, pydicom",
+        "dicom-pipeline: dicom_pipeline.yaml line 3: archives.0.root: is missing",
+        "dicom-pipeline: dicom_pipeline.yaml line 3: archives.0.layout: must be one of: date_directories, any",
+    ]
+    looked = run("doctor", home=home, DICOM_PIPELINE_WEBHOOK="http://hooks.example/geheim")
+    assert (looked.returncode, looked.stdout.count("FAIL settings: dicom_pipeline.yaml line ")) == (1, 3)
 
 
 def test_an_empty_archive_is_loaded_as_such(home: Path, empty_database: Database) -> None:

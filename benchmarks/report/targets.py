@@ -14,6 +14,7 @@ from benchmarks.loading.growth import EMPTY, FULL
 from benchmarks.report.raw import Raw
 from benchmarks.results import Spread, ratios, spread
 from benchmarks.whole.bench import COMMAND, COPY, EXTRACTION, SCRIPT
+from benchmarks.years.bench import DATE, MANY, ONE
 
 _SPEED, _WALL, _CPU = "rows a second", "wall", "cpu"
 _GIB = 2.0**30
@@ -87,6 +88,14 @@ def _memory(raw: Raw) -> Spread | None:
     return spread([found["pss"] / _GIB]) if found else None
 
 
+def _date_in_years(raw: Raw) -> Spread | None:
+    return raw.spread("years", MANY, DATE)
+
+
+def _run_a_date(raw: Raw) -> Spread | None:
+    return raw.ratio("years", (ONE, DATE), (MANY, DATE))
+
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "extraction-pydicom",
@@ -138,4 +147,13 @@ TARGETS: tuple[Target, ...] = (
     Target("whole-script", "End to end, every check on: faster than the script people write", 20, True, "x", _script),
     Target("whole-parts", "... of the time of bare extraction and bare COPY", 2.5, False, "x", _bare_parts),
     Target("whole-memory", "Largest memory of a load of one date with all files", 1, False, " GiB", _memory),
+    Target(
+        "years-date",
+        "A small date in a backfill through Dagster's daemon",
+        0.2,
+        False,
+        " s",
+        _date_in_years,
+    ),
+    Target("years-runs", "... faster than one run a date", 30, True, "x", _run_a_date),
 )

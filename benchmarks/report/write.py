@@ -11,7 +11,8 @@ from typing import Any
 from benchmarks.report.plot import draw
 from benchmarks.report.raw import Raw
 from benchmarks.report.tables import extraction_table, loading_table, markdown, targets_table, whole_table
-from benchmarks.sizes import DEFAULT_FILES
+from benchmarks.sizes import DEFAULT_FILES, FILES_A_DATE
+from benchmarks.years.bench import DATE, MANY, ONE
 
 _PACKAGE = Path(__file__).parents[1]
 NOTES = _PACKAGE / "notes.json"
@@ -23,6 +24,7 @@ _COMMANDS = {
     "growth": "load",
     "end_to_end": "end-to-end",
     "memory": "end-to-end",
+    "years": "years",
 }
 
 
@@ -98,12 +100,26 @@ def _memory(_: Raw, found: dict[str, Any]) -> str:
     )
 
 
+def _years(raw: Raw, found: dict[str, Any]) -> str:
+    spreads = {name: raw.spread("years", name, DATE) for name in (MANY, ONE)}
+    told = "; ".join(
+        f"{name} {one.median:.3g} s ({one.least:.3g} to {one.most:.3g}, {found['reports'][name]['loaded']:,} dates)"
+        for name, one in spreads.items()
+        if one is not None
+    )
+    return (
+        f"## Years\n\nA date of {FILES_A_DATE} files in a backfill through Dagster's daemon, every check included:"
+        f" {told}."
+    )
+
+
 _PARTS: dict[str, Callable[[Raw, dict[str, Any]], str]] = {
     "extraction": _extraction,
     "loading": _loading,
     "growth": _growth,
     "end_to_end": _whole,
     "memory": _memory,
+    "years": _years,
 }
 
 

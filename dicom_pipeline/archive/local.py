@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from dicom_pipeline.archive.entries import DirectoryVanished, EntryRow, FileEntry
+from dicom_pipeline.archive.problems import listing_error
 from dicom_pipeline.archive.tree import Tree, join, names_in, system_text
 from dicom_pipeline.errors import ArchiveError, ConfigurationError
 
@@ -60,7 +61,7 @@ class LocalStore:
             code = errno.EACCES
         except OSError as error:
             code = error.errno or errno.EIO
-        raise ArchiveError(f"the archive's root {self.root!r} {_ROOT_TROUBLE.get(code) or system_text(code)}")
+        raise listing_error(f"the archive's root {self.root!r} {_ROOT_TROUBLE.get(code) or system_text(code)}", code)
 
     def subdirectories(self, directory: str) -> list[str]:
         """Return the names of the directories directly below ``directory``, by their bytes; see ``ArchiveStore``.
@@ -163,7 +164,7 @@ class LocalStore:
     def _cannot_list(self, directory: bytes, code: int) -> ArchiveError:
         if code == errno.ENOENT:
             return DirectoryVanished(f"{_place(directory)} is not there: list the archive's dates again")
-        return ArchiveError(f"{_place(directory)} {_ROOT_TROUBLE.get(code) or system_text(code)}")
+        return listing_error(f"{_place(directory)} {_ROOT_TROUBLE.get(code) or system_text(code)}", code)
 
 
 _ROOT_TROUBLE = {

@@ -7,7 +7,7 @@ folder may not import; a test holds the two together. What to do about each is t
 import errno
 import os
 
-from dicom_pipeline.errors import ArchiveError
+from dicom_pipeline.errors import ArchiveError, ArchiveUnavailable
 
 PERMISSION_DENIED = "PermissionDenied"
 VANISHED = "Vanished"
@@ -27,6 +27,25 @@ _PROBLEM_OF_ERRNO = {
 
 
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+# A network share that is restarted, or out of reach for a while.
+_PASSING = _SHORTAGES | {
+    errno.EAGAIN,
+    errno.ECONNABORTED,
+    errno.ECONNRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETRESET,
+    errno.ENETUNREACH,
+    errno.ENOTCONN,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
+
+
+def listing_error(text: str, code: int | None) -> ArchiveError:
+    """Return the error of a directory that cannot be listed; one that may pass by itself says so by its type."""
+    return ArchiveUnavailable(text) if code in _PASSING else ArchiveError(text)
 
 
 def problem_of(error: OSError) -> str:
@@ -36,11 +55,11 @@ def problem_of(error: OSError) -> str:
     ``ArchiveStore.open`` gives ENXIO for what is not a regular file, as the system does for a socket.
 
     Raises:
-        ArchiveError: The system had no file descriptor or no memory to give: no fault of any entry.
+        ArchiveUnavailable: The system had no file descriptor or no memory to give: no fault of any entry.
     """
     if error.errno in _SHORTAGES:
         reason = os.strerror(error.errno or 0).lower()
-        raise ArchiveError(
+        raise ArchiveUnavailable(
             f"files cannot be opened any more ({reason}): raise `ulimit -n`, or set fewer threads"
         ) from None
     return _PROBLEM_OF_ERRNO.get(error.errno or 0, READ_ERROR)

@@ -11,8 +11,7 @@ from collections.abc import Generator, Iterator
 from typing import TypeAlias
 
 from dicom_pipeline.archive.entries import EntryRow
-from dicom_pipeline.archive.problems import LINK_OUTSIDE_ARCHIVE, NOT_A_FILE, problem_of
-from dicom_pipeline.errors import ArchiveError
+from dicom_pipeline.archive.problems import LINK_OUTSIDE_ARCHIVE, NOT_A_FILE, listing_error, problem_of
 
 # Errors that concern the one directory that could not be listed. Any other (a disk or network error, no more file
 # descriptors) would hide rows that a load then deletes, so the whole listing fails.
@@ -108,8 +107,8 @@ class Tree:
         except OSError as error:
             if error.errno in _ENTRY_ERRORS:
                 return path, None, None, problem_of(error)
-            text = system_text(error.errno)
-        raise ArchiveError(f"a directory inside the archive {text}: load again when that is mended")
+            code = error.errno
+        raise listing_error(f"a directory inside the archive {system_text(code)}: load again when that is mended", code)
 
     def resolved(self, full: bytes, status: os.stat_result) -> os.stat_result | None:
         """Return the status, or of a link that of its end; None if that leads out of the archive."""

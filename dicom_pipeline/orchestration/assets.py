@@ -3,11 +3,12 @@
 Scope: the operation that takes the dates of a run one by one. What happens to a date is in ``dates.py``, what is shown
 about it in ``metadata.py``, what the assets say of themselves in ``specs.py``. The five assets are one operation: a
 date goes its whole way, only the next one's files are read meanwhile (``ahead.py``), so that a bad date neither stops
-nor hides the others, and each date's events are stored as soon as it is done.
+nor hides the others, and events are stored as dates are done, those of half a second in one commit.
 """
 
 import datetime as dt
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
@@ -19,14 +20,16 @@ import dagster as dg
 from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.ahead import DatesAhead
+from dicom_pipeline.orchestration.attempts import Attempt, Attempts
 from dicom_pipeline.orchestration.checks import check_specs, evaluation
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
-from dicom_pipeline.orchestration.failures import told, told_without_values
-from dicom_pipeline.orchestration.instance import stored_together
+from dicom_pipeline.orchestration.failures import is_transient, told, told_without_values
+from dicom_pipeline.orchestration.history import OUTCOME_ASSET
+from dicom_pipeline.orchestration.instance import PROCESS_TAG, process_tags, stored_together
 from dicom_pipeline.orchestration.partitions import date_of, key_of
 from dicom_pipeline.orchestration.resources import StagingIOManager, WarehouseIOManager
 from dicom_pipeline.orchestration.sources import date_source
-from dicom_pipeline.orchestration.specs import asset_key, date_specs
+from dicom_pipeline.orchestration.specs import asset_key, date_specs, pool_name, warehouse_key
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.metadata import METADATA_ASSET
@@ -35,7 +38,10 @@ from dicom_pipeline.warehouse.url import warehouse_kind
 DateObserver = Callable[[DateOutcome], None]
 """Called with the outcome of each date as soon as it is known, in the process of the run."""
 
-DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
+_TOGETHER_SECONDS = 0.5
+"""For how long events of finished dates wait for those of others: each commit costs as much as a small date."""
+
+DateEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
 
 
 def load_assets(
@@ -46,21 +52,26 @@ def load_assets(
     Its checks gate inside it: a date that a blocking check refuses is not loaded, and fails. At the end the run fails
     if any date did, and says which.
     """
+    attempts = Attempts()
 
     @dg.multi_asset(
         name=f"{archive.key_name}_load",
-        specs=date_specs(archive, partitions, warehouse_kind(settings.warehouse)),
+        specs=date_specs(archive, partitions, warehouse_kind(settings.warehouse_of(archive))),
         check_specs=check_specs(archive, partitions),
         can_subset=True,
-        backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run),
+        backfill_policy=dg.BackfillPolicy.multi_run(settings.partitions_per_run_of(archive)),
+        required_resource_keys={warehouse_key(archive.warehouse), "staging", "extractor"},
+        pool=pool_name(archive),
     )
-    def load_dates(
-        context: dg.AssetExecutionContext,
-        warehouse: dg.ResourceParam[WarehouseIOManager],
-        staging: dg.ResourceParam[StagingIOManager],
-        extractor: dg.ResourceParam[Extractor],
-    ) -> Iterator[DateEvent]:
-        with told_without_values():
+    def load_dates(context: dg.AssetExecutionContext) -> Iterator[DateEvent]:
+        warehouse: WarehouseIOManager = getattr(context.resources, warehouse_key(archive.warehouse))
+        staging: StagingIOManager = context.resources.staging
+        extractor: Extractor = context.resources.extractor
+        if PROCESS_TAG not in context.run.tags:
+            # Started by a daemon: whoever finds the run after its process was killed must be able to tell.
+            context.instance.add_run_tags(context.run.run_id, process_tags())
+        attempt = attempts.begin(context)
+        with told_without_values(context):
             loader = DateLoader(
                 archive=archive,
                 source=date_source(archive, staging.staging),
@@ -69,27 +80,34 @@ def load_assets(
                 warehouse=warehouse.client(),
                 run_id=context.run.run_id,
                 clock=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-                reject_limit=settings.reject_limit,
+                reject_limit=settings.reject_limit_of(archive),
             )
         stages = _Stages.of(context.selected_asset_keys, context.selected_asset_check_keys)
-        failed: list[str] = []
-        with _beginning(loader, [date_of(key) for key in context.partition_keys], stages) as beginning:
-            for key in context.partition_keys:
-                outcome = DateOutcome(date_of(key))
-                events = list(_date_events(loader, beginning, outcome, stages))
+        with _beginning(loader, [date_of(key) for key in attempt.keys], stages) as beginning:
+            keys = deque(attempt.keys)
+            while keys:
+                outcomes: list[tuple[DateOutcome, bool]] = []
+                until = time.monotonic() + _TOGETHER_SECONDS
                 try:
                     with stored_together(context.instance):
-                        yield from events
+                        while keys and (not outcomes or time.monotonic() < until):
+                            key = keys.popleft()
+                            outcome = DateOutcome(date_of(key))
+                            events = list(_date_events(loader, beginning, outcome, stages, attempt))
+                            last_word = attempt.note(key, outcome)
+                            outcomes.append((outcome, last_word))
+                            yield from events
+                            if outcome.error is not None and last_word:
+                                yield _failure(archive, outcome.date, outcome.error)
                 finally:
-                    # Also where its events cannot be stored: the date is loaded all the same.
+                    # Also where their events cannot be stored: the dates are loaded all the same.
                     if observer is not None:
-                        observer(outcome)
-                if outcome.error is not None:
-                    failed.append(key)
-                    context.log.error("%s %s: %s", archive.tenant, key, outcome.error)
-        if failed:
-            total = len(context.partition_keys)
-            raise dg.Failure(f"{len(failed)} of {total} dates failed: {', '.join(failed)}", allow_retries=False)
+                        for outcome in (outcome for outcome, last_word in outcomes if last_word):
+                            observer(outcome)
+                for outcome, _ in outcomes:
+                    if outcome.error is not None:
+                        context.log.error("%s %s: %s", archive.tenant, key_of(outcome.date), outcome.error)
+        attempt.end(context)
 
     return load_dates
 
@@ -133,15 +151,22 @@ def _beginning(loader: DateLoader, dates: list[dt.date], stages: _Stages) -> Abs
     return nullcontext(loader)
 
 
+def _failure(archive: Archive, date: dt.date, error: str) -> dg.AssetObservation:
+    """Return the event that says why a date failed."""
+    key, values = asset_key(archive, OUTCOME_ASSET), metadata.failure_metadata(error)
+    return dg.AssetObservation(key, partition=key_of(date), metadata=values)
+
+
 def _date_events(
-    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages
+    loader: DateLoader, beginning: _Beginning, outcome: DateOutcome, stages: _Stages, attempt: Attempt
 ) -> Iterator[DateEvent]:
     """Take one date as far as it goes; its error ends up in the outcome, never in an exception."""
     started = time.monotonic()
     try:
+        attempt.refuse_if_hopeless()
         yield from _date_steps(loader, beginning, outcome, stages)
     except Exception as error:
-        outcome.error = told(error)
+        outcome.error, outcome.transient = told(error), is_transient(error)
     loader.forget(outcome.date)
     outcome.seconds = time.monotonic() - started
 

@@ -50,6 +50,7 @@ class DateOutcome:
 
     Attributes:
         error: One line without a patient's data if the date failed, whatever the step.
+        transient: Whether the reason of the failure may pass by itself.
     """
 
     date: dt.date
@@ -59,6 +60,7 @@ class DateOutcome:
     changes: dict[str, TableChange] | None = None
     seconds: float = 0.0
     error: str | None = None
+    transient: bool = False
 
     @property
     def blocked_by(self) -> list[str]:

@@ -1,9 +1,12 @@
 """Dagster's UI and daemon on the home directory.
 
 Scope: starting ``dagster dev`` for the code location of this package, on the loopback interface only (Dagster's web
-server knows no users), and ending it with all its processes.
+server knows no users), leaving word of it in the home directory, and ending it with all its processes. What is asked of
+it over its web server is in ``desk_client.py``.
 """
 
+import ctypes
+import json
 import os
 import signal
 import socket
@@ -12,14 +15,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from dicom_pipeline.errors import ConfigurationError
-from dicom_pipeline.orchestration.instance import instance_environment, prepare_instance
+from dicom_pipeline.orchestration.instance import (
+    end_orphaned_runs,
+    instance_environment,
+    is_gone,
+    open_instance,
+    prepare_instance,
+    this_process,
+)
 from dicom_pipeline.settings import Settings
 
 _HOST = "127.0.0.1"
+_WORD = "desk.json"
 _GRACE_SECONDS = 15
 _LOOK_SECONDS = 0.1
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 
 def run_ui(settings: Settings, port: int) -> int:
@@ -29,6 +43,25 @@ def run_ui(settings: Settings, port: int) -> int:
         ConfigurationError: The port is not to be had.
     """
     _check_port(port)
+    with interruptible():
+        try:
+            with started_desk(settings, port) as process:
+                return process.wait()
+        except KeyboardInterrupt:
+            return 130
+
+
+@contextmanager
+def started_desk(settings: Settings, port: int, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Start UI and daemon, and end them with the block; runs whose process was killed before are ended first.
+
+    Args:
+        settings: Home, archives, warehouse.
+        port: Where to listen.
+        log: Where everything they say goes; None means where this process says what it does.
+    """
+    with open_instance(settings.dagster_home) as instance:
+        end_orphaned_runs(instance)
     home = settings.home.absolute()
     environment = {
         **os.environ,
@@ -40,14 +73,61 @@ def run_ui(settings: Settings, port: int) -> int:
     }
     command = [sys.executable, "-m", "dagster", "dev", "-m", "dicom_pipeline.definitions"]
     command += ["-h", _HOST, "-p", str(port)]
-    with _interruptible():
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            _end(process)
+    output = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    process = subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=output, stderr=output, preexec_fn=_end_with_parent
+    )
+    if output is not None:
+        os.close(output)
+    word = home / _WORD
+    try:
+        _write(word, {"url": url_of(port), "process": this_process()})
+        yield process
+    finally:
+        end_desk(process)
+        _write(word, {"ended": time.time()})
+
+
+def url_of(port: int) -> str:
+    """Return the address of a UI on this machine."""
+    return f"http://{_HOST}:{port}"
+
+
+def running_url(settings: Settings) -> str | None:
+    """Return the address of the UI that ``started_desk`` runs on this home now, in whatever process; None if none."""
+    word = _read(settings)
+    return str(word["url"]) if "url" in word and not is_gone(str(word["process"])) else None
+
+
+def ended_at(settings: Settings) -> float:
+    """Return when the last UI of this home ended in good order, in seconds since 1970; 0 if it did not."""
+    return float(str(_read(settings).get("ended", 0)))
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _read(settings: Settings) -> dict[str, object]:
+    try:
+        word = json.loads((settings.home / _WORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return word if isinstance(word, dict) else {}
+
+
+def _write(path: Path, word: dict[str, object]) -> None:
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(word), encoding="utf-8")
+    draft.replace(path)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to interrupt this process when the one that started it is gone, however that ended."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _check_port(port: int) -> None:
@@ -63,7 +143,7 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Take a service manager's end and a closed terminal for the interrupt of a person.
 
     SIGINT is among them because a shell's background jobs are started to ignore it, and would hand that down.
@@ -79,7 +159,7 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_desk(process: subprocess.Popen[bytes]) -> None:
     """End the whole group: Dagster's parent process leaves children behind when it alone is told.
 
     They get time to say in their storage that they were interrupted; who is left after it, or at another interrupt,

@@ -15,6 +15,7 @@ from pathlib import Path
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import PipelineError
+from dicom_pipeline.orchestration.notify import WEBHOOK_VARIABLE, webhook_url
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.warehouse.base import Matter, Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
@@ -31,7 +32,7 @@ def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Matter]:
         settings = load_settings()
         archives = settings.all_archives
     except PipelineError as error:
-        yield Matter(False, "settings", str(error))
+        yield from (Matter(False, "settings", problem) for problem in str(error).splitlines())
         return
     yield Matter(True, "headers", _headers(settings.reader))
     yield Matter(True, "settings", f"home {settings.home.absolute()}, archives: {len(archives)}")
@@ -42,7 +43,10 @@ def diagnose(load_settings: Callable[[], Settings]) -> Iterator[Matter]:
             True, "archives", "none yet: run `dicom-pipeline load ARCHIVE`, or list them in dicom_pipeline.yaml"
         )
     yield from (_archive(archive) for archive in archives)
-    yield from _warehouse(settings)
+    yield _webhook()
+    # The shared one where no archive is known yet.
+    for name in dict.fromkeys([archive.warehouse for archive in archives] or [None]):
+        yield from _warehouse(settings, name)
 
 
 def _versions() -> str:
@@ -80,13 +84,23 @@ def _archive(archive: Archive) -> Matter:
     return Matter(True, what, f"{archive.root} readable, layout {archive.layout}")
 
 
-def _warehouse(settings: Settings) -> Iterator[Matter]:
+def _webhook() -> Matter:
     try:
-        url = settings.warehouse or EmbeddedPostgres(settings.home).start()
-        warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
-        yield Matter(True, "warehouse", f"{warehouse.display_url} reachable, {warehouse.server_version()}")
+        url = webhook_url(os.environ)
     except PipelineError as error:
-        yield Matter(False, "warehouse", str(error))
+        return Matter(False, "webhook", str(error))
+    return Matter(True, "webhook", "is told of failed runs" if url else f"none: {WEBHOOK_VARIABLE} is not set")
+
+
+def _warehouse(settings: Settings, name: str | None) -> Iterator[Matter]:
+    what = f"warehouse {name}" if name else "warehouse"
+    try:
+        given = settings.warehouse if name is None else settings.warehouses[name]
+        url = given or EmbeddedPostgres(settings.home).start()
+        warehouse = create_warehouse(url, allow_schema_evolution=settings.allow_schema_evolution)
+        yield Matter(True, what, f"{warehouse.display_url} reachable, {warehouse.server_version()}")
+    except PipelineError as error:
+        yield Matter(False, what, str(error))
         return
     try:
         yield _tables(warehouse)

@@ -3,16 +3,21 @@
 Scope: its configuration file, opening it, and tidying up after runs whose process was killed.
 """
 
+import datetime as dt
 import fcntl
+import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
+_STARTED_SECONDS = 60.0
 PROCESS_TAG = "dicom_pipeline/process"
 
 # The home is named by the environment, so that it may be moved.
@@ -97,7 +102,12 @@ def stored_together(instance: dg.DagsterInstance) -> AbstractContextManager[None
 
 def process_tags() -> dict[str, str]:
     """Return the tags that tell later calls which process a run belonged to."""
-    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"}
+    return {PROCESS_TAG: this_process()}
+
+
+def this_process() -> str:
+    """Return a name of this process that no other will have, on this machine or another; see ``is_gone``."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
 def end_orphaned_runs(instance: dg.DagsterInstance) -> int:
@@ -105,14 +115,37 @@ def end_orphaned_runs(instance: dg.DagsterInstance) -> int:
 
     A killed process cannot say so itself, and Dagster would show its run as started for ever.
     """
-    started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    orphans = [run for run in started if _is_gone(run.tags.get(PROCESS_TAG, ""))]
+    begun = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    orphans = [record.dagster_run for record in instance.get_run_records(begun) if _is_orphan(record)]
     for run in orphans:
         instance.report_run_failed(run, "the process of this run was killed; its finished dates are loaded")
     return len(orphans)
 
 
-def _is_gone(process: str) -> bool:
+def _is_orphan(record: dg.RunRecord) -> bool:
+    process = record.dagster_run.tags.get(PROCESS_TAG)
+    if process is not None:
+        return is_gone(process)
+    # It was killed before it could say which process it was, if it is not just about to.
+    quiet = time.time() - record.update_timestamp.replace(tzinfo=dt.UTC).timestamp()
+    return quiet > _STARTED_SECONDS and _server_is_gone(record.dagster_run.tags.get(GRPC_INFO_TAG, "{}"))
+
+
+def _server_is_gone(told: str) -> bool:
+    """Tell whether the code server that was to start a run listened on this machine and does so no more."""
+    path = json.loads(told).get("socket")
+    if path is None:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return True
+    return False
+
+
+def is_gone(process: str) -> bool:
+    """Tell whether the process of that name was one of this machine and has ended."""
     host, _, rest = process.partition(":")
     pid, _, start = rest.partition(":")
     return host == socket.gethostname() and pid.isdigit() and _start_of(int(pid)) != start

@@ -6,7 +6,7 @@ that what was done is there to be seen afterwards.
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,12 +25,14 @@ from dicom_pipeline.orchestration.definitions import (
     load_job_name,
     overview_job_name,
 )
+from dicom_pipeline.orchestration.failures import ONCE_TAG
 from dicom_pipeline.orchestration.instance import end_orphaned_runs, open_instance, process_tags
 from dicom_pipeline.orchestration.interrupts import Interrupts
-from dicom_pipeline.orchestration.partitions import key_of
+from dicom_pipeline.orchestration.partitions import run_tags, runs_of
 from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.orchestration.resources import WarehouseIOManager
 from dicom_pipeline.orchestration.sources import EARLIEST_DATE, MOST_DAYS_AHEAD, can_be_loaded, date_source
+from dicom_pipeline.orchestration.specs import warehouse_key
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.extraction import Extractor
 from dicom_pipeline.tables.staging import Staging
@@ -67,7 +69,7 @@ def load_archive(
     started = time.monotonic()
     _check_root(archive)
     staging = Staging(settings.staging_directory)
-    manager = warehouse_manager(settings)
+    manager = warehouse_manager(settings, archive)
     with (
         Interrupts() as interrupts,
         closing(manager.client()) as warehouse,
@@ -75,7 +77,10 @@ def load_archive(
         Extractor(settings.reader, settings.workers, settings.threads) as extractor,
     ):
         # Opened once: a run that did so itself would connect, and prepare the tables, for every gap between dates.
-        resources = {"extractor": extractor, "warehouse": dg.IOManagerDefinition.hardcoded_io_manager(manager)}
+        resources = {
+            "extractor": extractor,
+            warehouse_key(archive.warehouse): dg.IOManagerDefinition.hardcoded_io_manager(manager),
+        }
         report = LoadReport(archive.tenant, warehouse.display_url)
         if end_orphaned_runs(instance):
             progress.note("a former load was killed; what it left undone is done now")
@@ -90,7 +95,7 @@ def load_archive(
         progress.begin(len(dates))
         jobs = _Jobs(settings, archive, resources, report, progress, interrupts)
         _refuse_far_dates(jobs, dates)
-        for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run):
+        for chunk in runs_of([date for date in dates if can_be_loaded(date)], settings.partitions_per_run_of(archive)):
             _run_dates(jobs, instance, chunk)
         _look_over_all(jobs, instance, whole=first is None and last is None)
         report.rows = _rows_now(report, warehouse)
@@ -109,10 +114,13 @@ def _look_over_all(jobs: "_Jobs", instance: dg.DagsterInstance, *, whole: bool) 
         jobs.progress.note("conflicts over all dates could not be looked for; the run in the UI says why")
 
 
-def warehouse_manager(settings: Settings) -> WarehouseIOManager:
-    """Return the door to the warehouse the settings name, for use outside of any run."""
-    home = str(settings.home.absolute())
-    return WarehouseIOManager(url=settings.warehouse, home=home, allow_schema_evolution=settings.allow_schema_evolution)
+def warehouse_manager(settings: Settings, archive: Archive) -> WarehouseIOManager:
+    """Return the door to the archive's warehouse, for use outside of any run."""
+    return WarehouseIOManager(
+        url=settings.warehouse_of(archive),
+        home=str(settings.home.absolute()),
+        allow_schema_evolution=settings.allow_schema_evolution,
+    )
 
 
 def _check_root(archive: Archive) -> None:
@@ -159,18 +167,6 @@ def _tell(progress: LoadProgress, outside: int, emptied: list[dt.date]) -> None:
         progress.note(f"{len(emptied)} dates have rows but no files any more: their slices are emptied")
 
 
-def runs_of(dates: list[dt.date], most: int) -> Iterator[list[dt.date]]:
-    """Yield the dates in runs: consecutive days, at most ``most`` of them (a run's range has no gaps)."""
-    chunk: list[dt.date] = []
-    for date in dates:
-        if chunk and (len(chunk) == most or date - chunk[-1] != dt.timedelta(days=1)):
-            yield chunk
-            chunk = []
-        chunk.append(date)
-    if chunk:
-        yield chunk
-
-
 class _Jobs:
     """The archive's definitions, watched: outcomes go to the report and to whoever looks on."""
 
@@ -187,13 +183,15 @@ class _Jobs:
         self.progress = progress
         self.interrupts = interrupts
         self.archive = archive
-        self.definitions = build_definitions(
-            settings.with_archive(archive),
-            observer=self.observe,
-            resource_overrides=resources,
-        )
+        self.patient = True
+        # The other archives matter for their names only.
+        _ = settings.with_archive(archive).all_archives
+        alone = settings.model_copy(update={"archives": (archive,), "remembered": ()})
+        self.definitions = build_definitions(alone, observer=self.observe, resource_overrides=resources)
 
     def observe(self, outcome: DateOutcome) -> None:
+        # What did not pass within one run is not waited for again in each of the following.
+        self.patient = self.patient and not outcome.transient
         self.report.outcomes.append(outcome)
         self.progress.done(outcome)
         self.interrupts.heed()
@@ -217,13 +215,7 @@ def _refuse_far_dates(jobs: _Jobs, dates: list[dt.date]) -> None:
 
 def _run_dates(jobs: _Jobs, instance: dg.DagsterInstance, dates: list[dt.date]) -> None:
     """Run one chunk; a date the run never came to has failed too."""
-    tags = {
-        "dagster/asset_partition_range_start": key_of(dates[0]),
-        "dagster/asset_partition_range_end": key_of(dates[-1]),
-    }
-    _run(
-        jobs, instance, load_job_name(jobs.archive), tags if len(dates) > 1 else {"dagster/partition": key_of(dates[0])}
-    )
+    _run(jobs, instance, load_job_name(jobs.archive), run_tags(dates))
     known = {outcome.date for outcome in jobs.report.outcomes}
     for date in dates:
         if date not in known:
@@ -237,7 +229,10 @@ def _run(jobs: _Jobs, instance: dg.DagsterInstance, name: str, tags: dict[str, s
     """
     job = jobs.definitions.resolve_job_def(name)
     result = job.execute_in_process(
-        instance=instance, tags={**process_tags(), **tags}, run_config=_QUIET, raise_on_error=False
+        instance=instance,
+        tags={**process_tags(), **tags, **({} if jobs.patient else {ONCE_TAG: "true"})},
+        run_config=_QUIET,
+        raise_on_error=False,
     )
     jobs.interrupts.heed()
     if _was_interrupted(result):

@@ -22,6 +22,9 @@ from dicom_pipeline.tables.schemas import ARROW_TYPES, FILE_FIELDS, metadata_sch
 from dicom_pipeline.warehouse.base import TableChange
 
 MetadataValues = Mapping[str, dg.MetadataValue | int | float | str]
+FAILURE = "failed"
+"""Under which name an observation of a date says why it failed."""
+
 _OTHER = "other"
 _MODALITIES_SHOWN = 12
 
@@ -117,6 +120,11 @@ def change_metadata(change: TableChange, seconds: float) -> MetadataValues:
         "deleted": change.deleted,
         "seconds": round(seconds, 3),
     }
+
+
+def failure_metadata(error: str) -> MetadataValues:
+    """Return why a date failed, as its observation shows it; ``error`` is one line without a patient's data."""
+    return {FAILURE: error}
 
 
 def findings_metadata(findings: Findings) -> MetadataValues:

@@ -1,9 +1,10 @@
 """Daily partitions: one date, one key, for every asset of an archive.
 
-Scope: the partitions definition of an archive and the translation between keys and dates.
+Scope: the partitions definition of an archive, the translation between keys and dates, and which dates can share a run.
 """
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -28,3 +29,25 @@ def key_of(date: dt.date) -> str:
 def date_of(key: str) -> dt.date:
     """Return the date of a partition key."""
     return dt.date.fromisoformat(key)
+
+
+def runs_of(dates: Sequence[dt.date], most: int) -> Iterator[list[dt.date]]:
+    """Yield the dates in runs: consecutive days, at most ``most`` of them (a run's range has no gaps)."""
+    chunk: list[dt.date] = []
+    for date in dates:
+        if chunk and (len(chunk) == most or date - chunk[-1] != dt.timedelta(days=1)):
+            yield chunk
+            chunk = []
+        chunk.append(date)
+    if chunk:
+        yield chunk
+
+
+def run_tags(dates: Sequence[dt.date]) -> dict[str, str]:
+    """Return the tags that give a run these consecutive dates."""
+    if len(dates) == 1:
+        return {"dagster/partition": key_of(dates[0])}
+    return {
+        "dagster/asset_partition_range_start": key_of(dates[0]),
+        "dagster/asset_partition_range_end": key_of(dates[-1]),
+    }

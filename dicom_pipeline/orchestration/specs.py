@@ -4,6 +4,8 @@ Scope: keys, names, owners, groups, kinds, column schemas and dependencies: the 
 assets do is in ``assets.py`` (dates) and ``archive_assets.py`` (the archive as a whole).
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from dicom_pipeline import __version__
@@ -24,6 +26,16 @@ _KINDS = {"postgresql": "postgres", "doris": "doris"}
 def asset_key(archive: Archive, name: str) -> dg.AssetKey:
     """Return the key of one of the archive's assets: the tenant, then the name."""
     return dg.AssetKey([archive.tenant, name])
+
+
+def warehouse_key(name: str | None) -> str:
+    """Return the key of the resource that is the warehouse of that name, an IO manager; None is the shared one."""
+    return f"warehouse_{name}" if name else "warehouse"
+
+
+def pool_name(archive: Archive) -> str:
+    """Return the name of the concurrency pool that the archive's loads are in."""
+    return f"load_{archive.key_name}"
 
 
 def date_specs(archive: Archive, partitions: dg.PartitionsDefinition, database: str) -> list[dg.AssetSpec]:
@@ -66,7 +78,8 @@ def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition, database
             deps=[METADATA_ASSET],
             kinds={_KINDS[database], "table"},
             columns=metadata.table_columns(table),
-            io_manager="warehouse",
+            io_manager=warehouse_key(archive.warehouse),
+            metadata_values={"dagster/table_name": table.name},
         )
         for table in SLICE_TABLES
     ]
@@ -108,10 +121,9 @@ def _spec(
     kinds: set[str],
     columns: dg.TableSchema,
     io_manager: str = "staging",
+    metadata_values: Mapping[str, str] | None = None,
 ) -> dg.AssetSpec:
-    values: dict[str, dg.TableSchema | str] = {"dagster/column_schema": columns}
-    if io_manager == "warehouse":
-        values["dagster/table_name"] = name
+    values: dict[str, dg.TableSchema | str] = {"dagster/column_schema": columns, **(metadata_values or {})}
     return dg.AssetSpec(
         asset_key(archive, name),
         deps=[asset_key(archive, dep) for dep in deps],

@@ -50,8 +50,8 @@ def _after_load(name: str, asset: Asset, description: str, remedy: str) -> Check
     return CheckSpec(name, asset, Severity.ERROR, True, description, remedy)
 
 
-def _standing(name: str, description: str, remedy: str) -> CheckSpec:
-    return CheckSpec(name, "archive_overview", Severity.WARN, False, description, remedy)
+def _standing(name: str, severity: Severity, description: str, remedy: str) -> CheckSpec:
+    return CheckSpec(name, "archive_overview", severity, False, description, remedy)
 
 
 _TABLES: tuple[Asset, ...] = ("dicom_image_meta", "dicom_state_meta", "dicom_reject")
@@ -164,15 +164,30 @@ PARTITIONED_CHECKS: tuple[CheckSpec, ...] = METADATA_CHECKS + WAREHOUSE_CHECKS
 STANDING_CHECKS: tuple[CheckSpec, ...] = (
     _standing(
         "sop_instance_in_one_place",
+        Severity.WARN,
         "Every SOP instance is in one series of one study date.",
         "The archive holds it twice, or its study date was changed. Correct the copies and load both dates again; "
         "until then counts over several dates count it twice.",
     ),
     _standing(
         "study_of_one_patient",
+        Severity.WARN,
         "All instances of a study have the same Patient ID, whatever their study dates.",
         "Find out which patient the study belongs to, correct it at its source and load its dates again. A new Patient "
         "ID after a merge of patients is a correction that not all files have had.",
+    ),
+    _standing(
+        "yesterday_is_loaded",
+        Severity.ERROR,
+        "Two hours after the time of the archive's schedule, the day before is in the ledger, with or without files. "
+        "An archive without a schedule has no date that is due.",
+        "Is Dagster's daemon running, and the schedule on? If the date failed, its run says why; then load it again.",
+    ),
+    _standing(
+        "no_date_failed",
+        Severity.ERROR,
+        "No date failed when it was loaded last, and its checks after the load passed.",
+        "Look at the failed partitions of dicom_image_meta and their runs, mend the reason and load them again.",
     ),
 )
 """The checks of all that is loaded, over all dates of the tenant."""

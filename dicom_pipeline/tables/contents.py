@@ -15,7 +15,8 @@ from dicom_pipeline.tables.schemas import table_schema
 
 SERIES_KEY = ("study_uid", "series_uid")
 INSTANCES = "series_related_instances"
-_SERIES_OF: dict[TableSpec, tuple[str, ...]] = {IMAGE: SERIES_KEY, STATE: (*SERIES_KEY, INSTANCES)}
+# By name: to hash a whole table's description takes longer than to look at the rows of a small date.
+_SERIES_OF = {IMAGE.name: SERIES_KEY, STATE.name: (*SERIES_KEY, INSTANCES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class ContentsObserver:
 
     def __init__(self, table: TableSpec) -> None:
         self._digester = SliceDigester(table)
-        self._series = DistinctRows(_SERIES_OF[table]) if table in _SERIES_OF else None
-        columns = [table_schema(table).field(name) for name in _SERIES_OF.get(table, ())]
-        self._no_series = pa.schema([*columns, pa.field("rows", pa.int64())]).empty_table()
+        names = _SERIES_OF.get(table.name, ())
+        self._series = DistinctRows(names) if names else None
+        self._table = table
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Look at the next rows, which have at least the table's columns that are not volatile."""
@@ -50,4 +51,9 @@ class ContentsObserver:
     def result(self) -> SliceContents:
         """Return what was seen so far."""
         series = self._series.table() if self._series is not None else None
-        return SliceContents(self._digester.result(), self._no_series if series is None else series)
+        return SliceContents(self._digester.result(), _no_series(self._table) if series is None else series)
+
+
+def _no_series(table: TableSpec) -> pa.Table:
+    columns = [table_schema(table).field(name) for name in _SERIES_OF.get(table.name, ())]
+    return pa.schema([*columns, pa.field("rows", pa.int64())]).empty_table()

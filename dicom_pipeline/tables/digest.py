@@ -47,7 +47,7 @@ class SliceDigester:
     """Accumulates the digest of rows of one table while their batches pass by."""
 
     def __init__(self, spec: TableSpec) -> None:
-        self._fields = tuple(field for field in spec.fields if not field.volatile)
+        self._fields = _steady(spec)
         self._rows = 0
         self._lanes: tuple[int, ...] = (0, 0)
 
@@ -65,6 +65,23 @@ class SliceDigester:
         sums = (_mix(rows).sum(), _mix(rows ^ _SECOND_LANE).sum())
         self._lanes = tuple((lane + int(added)) % 2**64 for lane, added in zip(self._lanes, sums, strict=True))
         self._rows += batch.num_rows
+
+
+def digests_of_stretches(spec: TableSpec, batch: pa.RecordBatch, lengths: Sequence[int]) -> list[SliceDigest]:
+    """Return the digest of each stretch of rows of a batch; the stretches follow each other and fill it.
+
+    For many small slices at once: a batch costs some hundred steps, however many rows it has.
+    """
+    rows = row_words(_steady(spec), batch)
+    ends = np.cumsum([0, *lengths])
+    # A running sum overflows as the digest's own addition does.
+    lanes = [np.append(np.uint64(0), np.cumsum(words)) for words in (_mix(rows), _mix(rows ^ _SECOND_LANE))]
+    first, second = (sums[ends[1:]] - sums[ends[:-1]] for sums in lanes)
+    return [SliceDigest(n, f"{int(a):016x}{int(b):016x}") for n, a, b in zip(lengths, first, second, strict=True)]
+
+
+def _steady(spec: TableSpec) -> tuple[Field, ...]:
+    return tuple(field for field in spec.fields if not field.volatile)
 
 
 def row_words(fields: Iterable[Field], batch: pa.RecordBatch) -> Words:

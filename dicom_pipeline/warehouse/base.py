@@ -56,6 +56,18 @@ class LoadFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLoad:
+    """What the ledger says of the latest load of a date; the time is naive UTC."""
+
+    run_id: str
+    code_version: str
+    finished: dt.datetime
+    listed: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Matter:
     """One thing about a database that a load depends on: whether it is well, what it is, what was found or is to do."""
 
@@ -215,6 +227,12 @@ class Warehouse(Protocol):
 
     def tenants(self) -> set[str]:
         """Return the tenants that have rows in any of the slice tables."""
+
+    def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
+        """Return the latest load of each date of the tenant, as the ledger has it; none where there are no tables.
+
+        Looks only: nothing is created.
+        """
 
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""

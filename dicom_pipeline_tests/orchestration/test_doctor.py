@@ -37,6 +37,19 @@ def test_how_headers_are_read_is_told(tmp_path: Path, reader: str, told: str) ->
     assert line.finding.startswith(told)
 
 
+def test_a_webhook_that_cannot_be_used_is_told_without_its_url(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> Matter:
+        settings = Settings(home=loader.settings.home, warehouse=loader.url)
+        return next(matter for matter in diagnose(lambda: settings) if matter.what == "webhook")
+
+    assert (told().good, "is not set" in told().finding) == (True, True)
+    monkeypatch.setenv("DICOM_PIPELINE_WEBHOOK", "http://hooks.example/geheim")
+    assert not told().good
+    assert "geheim" not in told().finding
+    monkeypatch.setenv("DICOM_PIPELINE_WEBHOOK", "https://hooks.example/geheim")
+    assert told().good
+
+
 def test_a_role_that_may_write_is_well(loader: Loader, guarded: Database) -> None:
     for url in (guarded.url, as_role(guarded, "dicom_loader")):
         assert last_line(loader, url).text() == "ok   privileges: may write"

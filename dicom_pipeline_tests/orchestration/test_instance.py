@@ -1,5 +1,7 @@
 """Dagster's home: its configuration through versions and moves."""
 
+import json
+import socket
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +9,13 @@ import pytest
 
 from dicom_pipeline.orchestration import instance
 from dicom_pipeline.orchestration.event_log import DateEventLogStorage
-from dicom_pipeline.orchestration.instance import instance_environment, open_instance, prepare_instance
+from dicom_pipeline.orchestration.instance import (
+    end_orphaned_runs,
+    instance_environment,
+    open_instance,
+    prepare_instance,
+    this_process,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +58,36 @@ def test_other_processes_are_told_where_the_home_is(tmp_path: Path) -> None:
     environment = instance_environment(prepare_instance(tmp_path))
     assert environment["DAGSTER_HOME"] == str(tmp_path)
     assert int(environment["DAGSTER_EVENT_BATCH_SIZE"]) == 0  # what somebody has chosen stays
+
+
+@dg.job
+def _nothing() -> None:
+    pass
+
+
+def test_runs_are_ended_whose_process_or_code_server_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = this_process().partition(":")[0]
+    server = tmp_path / "server"
+    gone = json.dumps({"host": "localhost", "socket": str(tmp_path / "gone")})
+    tags = {
+        "living": {instance.PROCESS_TAG: this_process()},
+        "killed": {instance.PROCESS_TAG: f"{host}:1:1"},
+        "on another machine": {instance.PROCESS_TAG: "x:1:1"},
+        "its server is there": {instance.GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": str(server)})},
+        "its server is gone": {instance.GRPC_INFO_TAG: gone},
+        "of a server elsewhere": {instance.GRPC_INFO_TAG: json.dumps({"host": "x", "port": 1})},
+    }
+    with open_instance(tmp_path / "home") as opened, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(server))
+        listening.listen()
+        for name, own in tags.items():
+            opened.create_run_for_job(_nothing, status=dg.DagsterRunStatus.STARTED, tags={"name": name, **own})
+
+        def ended() -> set[str]:
+            return {run.tags["name"] for run in opened.get_runs() if run.status is dg.DagsterRunStatus.FAILURE}
+
+        assert end_orphaned_runs(opened) == 1
+        assert ended() == {"killed"}
+        monkeypatch.setattr(instance, "_STARTED_SECONDS", -10.0)
+        assert end_orphaned_runs(opened) == 1
+        assert ended() == {"killed", "its server is gone"}

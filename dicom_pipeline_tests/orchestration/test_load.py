@@ -15,6 +15,7 @@ import pytest
 
 from dicom_pipeline.archive.layouts import DateDirectories
 from dicom_pipeline.errors import ArchiveError, ConfigurationError, WarehouseUnavailable
+from dicom_pipeline.orchestration import failures
 from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.instance import open_instance
 from dicom_pipeline.orchestration.sources import IndexedSource, date_source
@@ -332,6 +333,7 @@ def test_a_warehouse_lost_on_the_way_still_leaves_a_report(loader: Loader, monke
     def lost(*_: object) -> None:
         raise WarehouseUnavailable("the connection was lost")
 
+    monkeypatch.setattr(failures, "PAUSES", ())
     monkeypatch.setattr(DateLoader, "load", lost)
     monkeypatch.setattr(PostgresWarehouse, "digest", lost)
     report = loader().as_json()

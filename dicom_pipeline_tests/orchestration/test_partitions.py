@@ -1,7 +1,6 @@
 import datetime as dt
 
-from dicom_pipeline.orchestration.load import runs_of
-from dicom_pipeline.orchestration.partitions import date_of, key_of, partitions_of
+from dicom_pipeline.orchestration.partitions import date_of, key_of, partitions_of, runs_of
 from dicom_pipeline.settings import Archive
 from dicom_pipeline_tests.orchestration.small_archive import days
 

@@ -1,18 +1,25 @@
 """Checks that look over all dates."""
 
+import datetime as dt
+from dataclasses import replace
+
 import dagster as dg
 import pytest
 
 from dicom_pipeline.dicom.hashes import hash_uid
+from dicom_pipeline.orchestration import standing
+from dicom_pipeline.orchestration.dates import DateLoader
 from dicom_pipeline.orchestration.definitions import build_definitions, conflicts_job_name
 from dicom_pipeline.orchestration.instance import open_instance
 from dicom_pipeline.quality.catalogue import STANDING_CHECKS
+from dicom_pipeline.quality.findings import Findings
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.warehouse.postgres.warehouse import PostgresWarehouse
 from dicom_pipeline_tests.orchestration.loading import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
 
 NAMES = {check.name for check in STANDING_CHECKS}
+CONFLICTS = {"sop_instance_in_one_place", "study_of_one_patient"}
 
 
 def latest(loader: Loader) -> dict[str, dg.AssetCheckEvaluation]:
@@ -38,7 +45,7 @@ def test_a_load_of_the_whole_archive_ends_with_a_look_over_all_dates_which_only_
     assert report.failed == []
     assert not any("conflicts" in note for note in loader.progress.notes)
     after = latest(loader)
-    for name in NAMES:
+    for name in CONFLICTS:
         assert not after[name].passed
         assert after[name].severity is dg.AssetCheckSeverity.WARN
         assert not after[name].blocking
@@ -53,6 +60,62 @@ def test_a_load_of_a_range_does_not_look_over_all_dates(loader: Loader) -> None:
     loader.archive.fill([date])
     loader(date, date)
     assert latest(loader) == {}
+
+
+def look(loader: Loader, **archive: object) -> dict[str, dg.AssetCheckEvaluation]:
+    """Run the checks over all dates, as their schedule does."""
+    described = Archive.model_validate({"root": str(loader.archive.root), **archive})
+    job = build_definitions(loader.settings.with_archive(described)).resolve_job_def(conflicts_job_name(described))
+    with open_instance(loader.settings.dagster_home) as instance:
+        assert job.execute_in_process(instance=instance).success
+    return latest(loader)
+
+
+def counts(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
+    return {name: value.value for name, value in evaluation.metadata.items()}
+
+
+def test_yesterday_is_missed_until_it_is_loaded_even_as_an_empty_day(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yesterday = days("2024-05-01", 1)[0]
+    monkeypatch.setattr(standing, "expected_date", lambda archive, now: yesterday if archive.schedule else None)
+    assert look(loader)["yesterday_is_loaded"].passed
+    missed = look(loader, schedule="03:00")["yesterday_is_loaded"]
+    assert (missed.passed, missed.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert counts(missed) == {"expected": 1, "missing": 1}
+    archive = Archive(root=str(loader.archive.root), start_date=yesterday)
+    job = build_definitions(loader.settings.with_archive(archive)).resolve_job_def("load_default")
+    with open_instance(loader.settings.dagster_home) as instance:
+        assert job.execute_in_process(instance=instance, partition_key=str(yesterday)).success
+    assert look(loader, schedule="03:00")["yesterday_is_loaded"].passed
+
+
+def test_dates_that_failed_are_counted_until_they_are_loaded(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    dates = days("2024-01-01", 4)
+    loader.archive.fill(dates)
+    loader()
+    load, reconcile = DateLoader.load, DateLoader.reconcile
+
+    def load_or_fail(self: DateLoader, date: dt.date) -> object:
+        if date == dates[1]:
+            raise RuntimeError("broken")
+        return load(self, date)
+
+    def reconcile_or_differ(self: DateLoader, date: dt.date) -> list[Findings]:
+        found = reconcile(self, date)
+        return [replace(f, passed=False) for f in found] if date == dates[2] else found
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DateLoader, "load", load_or_fail)
+        broken.setattr(DateLoader, "reconcile", reconcile_or_differ)
+        assert len(loader().failed) == 2
+    archive = {"first_date": "2024-01-01"}
+    failed = look(loader, **archive)["no_date_failed"]
+    assert (failed.passed, failed.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert counts(failed) == {"failed": 2, "loaded": 2}
+    loader()
+    assert counts(look(loader, **archive)["no_date_failed"]) == {"failed": 0, "loaded": 4}
 
 
 def test_a_check_that_cannot_look_tells_no_text_of_others(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:

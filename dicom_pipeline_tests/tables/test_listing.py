@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dicom_pipeline.archive.entries import EntryRow
 from dicom_pipeline.archive.paths import display_path, from_columns, raw_path
 from dicom_pipeline.tables import listing
-from dicom_pipeline.tables.listing import ListingSums, listing_batches
+from dicom_pipeline.tables.listing import ListingSums, fingerprints, listing_batches
 from dicom_pipeline.tables.schemas import FILES_SCHEMA
 
 _ROWS = st.lists(
@@ -94,3 +94,12 @@ def test_it_is_the_same_on_every_machine_and_day() -> None:
     # Stored as a data version: changing the way it is made marks every date of every archive as changed.
     assert _fingerprint([]) == "0" * 32
     assert _fingerprint([(b"20240101/a.dcm", 10, 20, None)]) == "bfd39e05c3bfae431c7f0dbe36a43538"
+
+
+@settings(deadline=None)
+@given(st.lists(_ROWS, max_size=9), st.sampled_from([1, 3, 10_000]))
+def test_many_listings_at_once_have_the_fingerprints_they_have_alone(listings: list[list[EntryRow]], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(listing, "_ROWS_A_BATCH", size)
+        found = list(fingerprints(enumerate(map(iter, listings))))
+    assert found == [(number, _fingerprint(rows)) for number, rows in enumerate(listings)]

@@ -265,6 +265,23 @@ def test_dates_come_from_any_table(warehouse: Warehouse) -> None:
     assert warehouse.dates("nobody") == set()
 
 
+def test_the_ledger_tells_the_last_load_of_each_date(warehouse: Warehouse) -> None:
+    for target, run in [(TARGET, "run-1"), (NEXT_DAY, "run-1"), (OTHER_TENANT, "run-9"), (TARGET, "run-2")]:
+        warehouse.replace_slice(target, make_slice(target), facts(run))
+    found = warehouse.last_loads(TARGET.tenant_id)
+    assert {date: load.run_id for date, load in found.items()} == {TARGET.date: "run-2", NEXT_DAY.date: "run-1"}
+    told = facts("run-2")
+    last = found[TARGET.date]
+    assert (last.code_version, last.listed, last.accepted, last.rejected) == (
+        told.code_version,
+        told.listed,
+        told.accepted,
+        told.rejected,
+    )
+    assert abs(last.finished - dt.datetime.now(dt.UTC).replace(tzinfo=None)) < dt.timedelta(minutes=5)
+    assert warehouse.last_loads("nobody") == {}
+
+
 def test_overview_counts_series_and_instances(warehouse: Warehouse) -> None:
     state = make_rows(
         STATE, count=4, columns={"modality": ["MR", "CT", "CT", None], "series_related_instances": [1, 20, 300, 7]}

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pymysql
 from pymysql.cursors import Cursor, SSCursor
 
-from dicom_pipeline.dicom.fields import SLICE_TABLES, TableSpec
+from dicom_pipeline.dicom.fields import LOAD, SLICE_TABLES, TableSpec
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
-from dicom_pipeline.warehouse.base import OVERVIEW_SCHEMA, Slice, selected_schema, started_reader
+from dicom_pipeline.warehouse.base import OVERVIEW_SCHEMA, LastLoad, Slice, selected_schema, started_reader
 from dicom_pipeline.warehouse.doris import sql
 from dicom_pipeline.warehouse.doris.connection import run
 from dicom_pipeline.warehouse.doris.errors import translated
@@ -88,6 +88,16 @@ def dates(session: Session, database: str, tenant_id: str) -> set[dt.date]:
 def tenants(session: Session, database: str) -> set[str]:
     """Return the tenants that have rows in any slice table."""
     return {str(name) for table in SLICE_TABLES for (name,) in run(session, sql.tenants(database, table))}
+
+
+def last_loads(session: Session, database: str, tenant_id: str) -> dict[dt.date, LastLoad]:
+    """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
+    if not run(session, sql.table_type(database, LOAD)):
+        return {}
+    return {
+        dt.date.fromisoformat(date): LastLoad(run_id, version, dt.datetime.fromisoformat(finished), *map(int, counts))
+        for date, finished, run_id, version, *counts in run(session, sql.latest_loads(database, tenant_id))
+    }
 
 
 def overview(session: Session, database: str, tenant_id: str) -> pa.Table:

@@ -16,7 +16,7 @@ from dicom_pipeline.errors import WarehouseError
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Matter, Slice, TableChange
+from dicom_pipeline.warehouse.base import ArrowSource, LastLoad, LoadFacts, Matter, Slice, TableChange
 from dicom_pipeline.warehouse.doris import conflicts, drift, examine, privileges, read, sql
 from dicom_pipeline.warehouse.doris.connection import connect, run
 from dicom_pipeline.warehouse.doris.errors import translated
@@ -120,6 +120,11 @@ class DorisWarehouse:
         """Return the dates on which the tenant has rows in any slice table."""
         with translated("listing the dates"):
             return read.dates(self._session(), self._url.database, tenant_id)
+
+    def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
+        """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
+        with translated("reading the ledger"):
+            return read.last_loads(self._session(), self._url.database, tenant_id)
 
     def tenants(self) -> set[str]:
         """Return the tenants that have rows in any slice table."""

@@ -11,6 +11,7 @@ thread reads, checks and encodes the next: neither waits for the other.
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 
 import psycopg
 
@@ -22,6 +23,7 @@ from dicom_pipeline.warehouse.incoming import check_columns, checked_batches
 from dicom_pipeline.warehouse.postgres.ddl import names, quote_name
 
 _ROWS_A_MESSAGE = 8192
+_SENT_AT_ONCE = 3  # a header, rows, an end: all of a small slice
 
 
 def copy_rows(cursor: psycopg.Cursor, into: str, table: TableSpec, rows: ArrowSource, target: Slice) -> SliceDigest:
@@ -61,7 +63,14 @@ def _messages(table: TableSpec, rows: ArrowSource, target: Slice, digester: Slic
 
 
 def _one_ahead(messages: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """Yield the messages, each made in a thread while the consumer is busy with the one before it."""
+    """Yield the messages, each made in a thread while the consumer is busy with the one before it.
+
+    What a small slice amounts to is one message, made here: a thread for it would wait longer than it works.
+    """
+    begun = list(islice(messages, _SENT_AT_ONCE + 1))
+    yield b"".join(begun)
+    if len(begun) <= _SENT_AT_ONCE:
+        return
     with ThreadPoolExecutor(1, "copy-encoder") as thread:
         coming = thread.submit(next, messages, None)
         while (message := coming.result()) is not None:

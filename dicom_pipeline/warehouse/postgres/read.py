@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from dicom_pipeline.dicom.fields import SLICE_TABLES, STATE, TableSpec
+from dicom_pipeline.dicom.fields import LOAD, SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.tables.contents import ContentsObserver, SliceContents
 from dicom_pipeline.tables.schemas import conformed
-from dicom_pipeline.warehouse.base import OVERVIEW_SCHEMA, Slice, selected_schema, started_reader
+from dicom_pipeline.warehouse.base import OVERVIEW_SCHEMA, LastLoad, Slice, selected_schema, started_reader
 from dicom_pipeline.warehouse.postgres.ddl import names, quote_name, quote_text
 from dicom_pipeline.warehouse.postgres.errors import translated
 from dicom_pipeline.warehouse.postgres.readers import ReaderPool
@@ -30,6 +30,19 @@ WITH RECURSIVE days AS (
     FROM days WHERE days.day IS NOT NULL
 )
 SELECT day FROM days WHERE day IS NOT NULL
+"""
+# One probe of the key a date, and the few loads of that date: a ledger of many years holds a thousand times more.
+_LAST_LOADS = """
+WITH RECURSIVE days AS (
+    SELECT min(partition_date) AS day FROM {table} WHERE tenant_id = %(tenant)s
+    UNION ALL
+    SELECT (SELECT min(partition_date) FROM {table} WHERE tenant_id = %(tenant)s AND partition_date > days.day)
+    FROM days WHERE days.day IS NOT NULL
+)
+SELECT day, last.* FROM days CROSS JOIN LATERAL (
+    SELECT run_id, code_version, finished_time, files_listed, files_accepted, files_rejected
+    FROM {table} WHERE tenant_id = %(tenant)s AND partition_date = day ORDER BY finished_time DESC LIMIT 1
+) last
 """
 _TENANTS = """
 WITH RECURSIVE tenants AS (
@@ -76,6 +89,15 @@ def dates(connection: psycopg.Connection, tenant_id: str) -> set[dt.date]:
         query = _DATES.format(date=quote_name(table.date_column), table=quote_name(table.name))
         found |= {row[0] for row in connection.execute(query.encode(), {"tenant": tenant_id})}
     return found
+
+
+def last_loads(connection: psycopg.Connection, tenant_id: str) -> dict[dt.date, LastLoad]:
+    """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
+    found = connection.execute("SELECT to_regclass(%s)", (quote_name(LOAD.name),)).fetchone()
+    if found is None or found[0] is None:
+        return {}
+    rows = connection.execute(_LAST_LOADS.format(table=quote_name(LOAD.name)).encode(), {"tenant": tenant_id})
+    return {row[0]: LastLoad(*row[1:]) for row in rows}
 
 
 def tenants(connection: psycopg.Connection) -> set[str]:

@@ -28,7 +28,6 @@ class ReaderPool:
         connection = self._take()
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield cursor
             connection.rollback()
         except BaseException:
@@ -57,4 +56,9 @@ class ReaderPool:
                 connection.close()
             else:
                 return connection
-        return dbapi.connect(self._url.conninfo)
+        opened = dbapi.connect(self._url.conninfo)
+        with opened.cursor() as cursor:
+            # For all transactions to come, which saves each one a question.
+            cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        opened.commit()
+        return opened

@@ -50,16 +50,17 @@ def replace_slice(
     check_tables(tables)
     with connection.transaction(), connection.cursor() as cursor:
         _begin(cursor)
-        for table in PARTITIONED:
-            cursor.execute(f"SELECT {PARTITION_FUNCTION}(%s, %s)".encode(), (table.name, target.date))
+        _make_partitions(cursor, target)
     changes: dict[str, TableChange] = {}
     digest = SliceDigest(0, "")
     with connection.transaction(), connection.cursor() as cursor:
         _begin(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(target),))
+        filled = _filled_tables(cursor, target)
         for table in SLICE_TABLES:
             rows, known = tables[table.name], digests.get(table.name)
-            changes[table.name], found = _replace_table(cursor, read_back, table, rows, known, target)
+            replace = _replace_rows if table.name in filled else _fill_table
+            changes[table.name], found = replace(cursor, read_back, table, rows, known, target)
             digest = found if table is IMAGE else digest
         _write_ledger(cursor, target, facts, changes[IMAGE.name], digest)
     return changes
@@ -73,11 +74,23 @@ def lock_key(target: Slice) -> int:
 
 def _begin(cursor: psycopg.Cursor) -> None:
     """Fix what a server's or role's defaults could change: each statement sees what others committed before it."""
-    for setting in ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE", *_LIMITS):
-        cursor.execute(setting.encode())
+    cursor.execute("; ".join(("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE", *_LIMITS)).encode())
 
 
-def _replace_table(
+def _make_partitions(cursor: psycopg.Cursor, target: Slice) -> None:
+    calls = ", ".join(f"{PARTITION_FUNCTION}('{table.name}', %(date)s)" for table in PARTITIONED)
+    cursor.execute(f"SELECT {calls}".encode(), {"date": target.date})
+
+
+def _filled_tables(cursor: psycopg.Cursor, target: Slice) -> set[str]:
+    """Return the names of the tables whose slice holds rows; the slice is locked."""
+    asked = ", ".join(f"EXISTS (SELECT FROM {quote_name(t.name)} t WHERE {_in_slice(t)})" for t in SLICE_TABLES)
+    cursor.execute(f"SELECT {asked}".encode(), {"tenant": target.tenant_id, "date": target.date})
+    found = cursor.fetchone() or ()
+    return {table.name for table, holds_rows in zip(SLICE_TABLES, found, strict=True) if holds_rows}
+
+
+def _fill_table(
     cursor: psycopg.Cursor,
     read_back: ReadBack,
     table: TableSpec,
@@ -85,12 +98,24 @@ def _replace_table(
     known: SliceDigest | None,
     target: Slice,
 ) -> tuple[TableChange, SliceDigest]:
-    if not _holds_rows(cursor, table, target):
-        nothing = ContentsObserver(table).result()
-        if known == nothing.digest:
-            return TableChange(inserted=0, updated=0, deleted=0, rows=0, read_back=nothing), known
-        written = _copied(cursor, table.name, table, rows, known, target)
-        return TableChange(inserted=written.rows, updated=0, deleted=0, rows=written.rows), written
+    """Replace a slice that holds nothing."""
+    del read_back
+    nothing = ContentsObserver(table).result()
+    if known == nothing.digest:
+        return TableChange(inserted=0, updated=0, deleted=0, rows=0, read_back=nothing), known
+    written = _copied(cursor, table.name, table, rows, known, target)
+    return TableChange(inserted=written.rows, updated=0, deleted=0, rows=written.rows), written
+
+
+def _replace_rows(
+    cursor: psycopg.Cursor,
+    read_back: ReadBack,
+    table: TableSpec,
+    rows: ArrowSource,
+    known: SliceDigest | None,
+    target: Slice,
+) -> tuple[TableChange, SliceDigest]:
+    """Replace a slice that holds rows."""
     if known is None and isinstance(rows, pa.Table):
         known = digest_batches(table, rows.to_batches())
     if known is not None and (found := read_back(table, target)).digest == known:
@@ -123,13 +148,6 @@ def _merge_rows(
         counts.append(cursor.rowcount)
     deleted, updated, inserted = counts
     return TableChange(inserted=inserted, updated=updated, deleted=deleted, rows=written.rows), written
-
-
-def _holds_rows(cursor: psycopg.Cursor, table: TableSpec, target: Slice) -> bool:
-    query = f"SELECT EXISTS (SELECT FROM {quote_name(table.name)} t WHERE {_in_slice(table)})"
-    cursor.execute(query.encode(), {"tenant": target.tenant_id, "date": target.date})
-    found = cursor.fetchone()
-    return bool(found and found[0])
 
 
 def _key_in_slice(table: TableSpec) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dicom_pipeline.dicom.fields import TableSpec
 from dicom_pipeline.quality.conflicts import Conflict
 from dicom_pipeline.tables.contents import SliceContents
 from dicom_pipeline.tables.digest import SliceDigest
-from dicom_pipeline.warehouse.base import ArrowSource, LoadFacts, Matter, Slice, TableChange
+from dicom_pipeline.warehouse.base import ArrowSource, LastLoad, LoadFacts, Matter, Slice, TableChange
 from dicom_pipeline.warehouse.postgres import conflicts, drift, privileges, read, replace
 from dicom_pipeline.warehouse.postgres.connection import connect
 from dicom_pipeline.warehouse.postgres.errors import translated
@@ -110,6 +110,11 @@ class PostgresWarehouse:
         """Return the tenants that have rows in any slice table."""
         with translated("listing the tenants"):
             return read.tenants(self._connection())
+
+    def last_loads(self, tenant_id: str) -> dict[dt.date, LastLoad]:
+        """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
+        with translated("reading the ledger"):
+            return read.last_loads(self._connection(), tenant_id)
 
     def overview(self, tenant_id: str) -> pa.Table:
         """Return ``study_date, modality, series, instances`` of the tenant, ordered by date and modality."""

@@ -25,6 +25,13 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_p
 """
 
 
+def test_a_ledger_that_is_not_there_knows_no_load_and_is_not_made(empty_database: Database) -> None:
+    opened = create_warehouse(empty_database.url)
+    assert opened.last_loads("hospital") == {}
+    opened.close()
+    assert empty_database.query("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
+
+
 def test_partitions_are_monthly_and_commented(empty_database: Database) -> None:
     warehouse = create_warehouse(empty_database.url)
     for day in ("2024-01-31", "2024-02-01", "2024-02-29", "0987-12-31"):

@@ -98,3 +98,63 @@ def test_partitions_of_an_archive_never_become_fewer() -> None:
 def test_the_warehouse_is_not_shown(tmp_path: Path) -> None:
     settings = load(tmp_path, DICOM_PIPELINE_WAREHOUSE="postgresql://me:secret@db/x")
     assert "secret" not in repr(settings)
+
+
+def test_an_archive_is_five_lines(tmp_path: Path) -> None:
+    text = (
+        "  - tenant: hospital-a\n"
+        "    root: /mnt/pacs/a\n"
+        "    start_date: 20100101\n"
+        "    timezone: Europe/Berlin\n"
+        "    schedule: 13:30\n"
+    )
+    [archive] = load(tmp_path, f"archives:\n{text}").all_archives
+    assert archive.start_date == dt.date(2010, 1, 1)
+    assert (archive.timezone, archive.schedule, archive.watch) == ("Europe/Berlin", "13:30", False)
+
+
+@pytest.mark.parametrize(("written", "meant"), [("2:05", "02:05"), ("00:00", "00:00"), ("off", None), ("no", None)])
+def test_a_schedule_is_a_time_of_day_or_off(tmp_path: Path, written: str, meant: str | None) -> None:
+    [archive] = load(tmp_path, f"archives: [{{root: /a, schedule: {written}}}]").all_archives
+    assert archive.schedule == meant
+
+
+def test_yesterday_is_that_of_the_archives_place() -> None:
+    moment = dt.datetime(2024, 3, 31, 22, 30, tzinfo=dt.UTC)
+    days = {z: Archive(root="/a", timezone=z).yesterday(moment).isoformat() for z in ("UTC", "Europe/Berlin")}
+    assert days == {"UTC": "2024-03-30", "Europe/Berlin": "2024-03-31"}
+
+
+def test_limits_of_an_archive_go_before_those_of_all(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        "reject_limit: 0.2\npartitions_per_run: 7\n"
+        "archives: [{tenant: a, root: /a, reject_limit: 0, partitions_per_run: 90}, {tenant: b, root: /b}]\n",
+    )
+    assert [settings.reject_limit_of(a) for a in settings.all_archives] == [0, 0.2]
+    assert [settings.partitions_per_run_of(a) for a in settings.all_archives] == [90, 7]
+
+
+def test_an_archive_may_name_a_warehouse_whose_url_may_come_from_the_environment(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        "warehouse: postgresql://db/main\n"
+        "warehouses: {research: postgresql://db/research, night_shift: }\n"
+        "archives:\n"
+        "  - {tenant: a, root: /a}\n"
+        "  - {tenant: b, root: /b, warehouse: research}\n"
+        "  - {tenant: c, root: /c, warehouse: night_shift}\n",
+        DICOM_PIPELINE_WAREHOUSE_NIGHT_SHIFT="postgresql://me:secret@db/night",
+    )
+    urls = [settings.warehouse_of(archive) for archive in settings.all_archives]
+    assert urls == ["postgresql://db/main", "postgresql://db/research", "postgresql://me:secret@db/night"]
+    assert "secret" not in repr(settings)
+
+
+def test_what_works_by_itself_is_not_remembered(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    settings.remember(
+        Archive(tenant="a", root="/a", schedule="02:00", watch=True, warehouse="gone", timezone="Asia/Tokyo")
+    )
+    [archive] = load(tmp_path).all_archives
+    assert (archive.schedule, archive.watch, archive.warehouse, archive.timezone) == (None, False, None, "Asia/Tokyo")

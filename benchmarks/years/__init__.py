@@ -1,0 +1,1 @@
+"""What a date costs where there are thousands of small ones."""
