@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from dicom_pipeline.console import FileCounter, print_load_report
+from dicom_pipeline.console.loads import print_load_report
+from dicom_pipeline.console.progress import FileCounter
 from dicom_pipeline.orchestration.dates import DateOutcome
 from dicom_pipeline.orchestration.report import LoadReport
 from dicom_pipeline.tables.metadata import MetadataSummary
