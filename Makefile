@@ -17,13 +17,16 @@ WORKERS ?= logical
 # Files of the extraction benchmark; every other size of `make bench` follows from it.
 FILES ?= 20000
 
+# A browser for `make test-ui`; one is not downloaded.
+CHROMIUM ?= chromium
+
 # Dagster starts several interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env run ui test lint types imports unit fuzz bench docs format clean purge
+.PHONY: help env run ui test test-ui images lint types imports unit fuzz bench docs format clean purge
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 17
 
 env: $(STAMP) ## Prepare .venv, and nothing else
 
@@ -48,6 +51,15 @@ imports: env ## Which folder may import which
 
 unit: env ## The tests
 	$(BIN)/pytest -n $(WORKERS)
+
+test-ui: env ## Dagster's UI, driven by a real browser; needs Chromium
+	@command -v "$(CHROMIUM)" > /dev/null || { echo "make: no Chromium found (Debian: apt-get install chromium;" \
+	  "or make test-ui CHROMIUM=/path/to/it)" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group ui
+	CHROMIUM="$$(command -v "$(CHROMIUM)")" $(BIN)/pytest dicom_pipeline_tests/ui
+
+images: ## The pictures of the documentation, from a run of make test-ui
+	UI_IMAGES=docs/images $(MAKE) test-ui
 
 fuzz: env ## Damaged files through every reader, for MINUTES=3; SEED=... does it again
 	$(BIN)/python -m dicom_pipeline_tests.fuzz --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))

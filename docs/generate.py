@@ -44,7 +44,8 @@ def reasons_page() -> str:
 
 
 def _refusal(code: str, info: ReasonInfo) -> tuple[str, ...]:
-    return f"`{code}`", info.meaning, info.remedy, _yes(info.damaged)
+    # The UI's links lead to the name in lower case.
+    return f'<a id="{code.lower()}"></a>`{code}`', info.meaning, info.remedy, _yes(info.damaged)
 
 
 def tables_page() -> str:

@@ -21,7 +21,7 @@ from dicom_pipeline.dicom.fields import SLICE_TABLES
 from dicom_pipeline.orchestration import metadata
 from dicom_pipeline.orchestration.ahead import DatesAhead
 from dicom_pipeline.orchestration.attempts import Attempt, Attempts
-from dicom_pipeline.orchestration.checks import check_specs, evaluation
+from dicom_pipeline.orchestration.checks import check_specs, evaluation, with_targets
 from dicom_pipeline.orchestration.dates import FILES_ASSET, DateLoader, DateOutcome
 from dicom_pipeline.orchestration.failures import is_transient, told, told_without_values
 from dicom_pipeline.orchestration.history import OUTCOME_ASSET
@@ -96,7 +96,7 @@ def load_assets(
                             events = list(_date_events(loader, beginning, outcome, stages, attempt))
                             last_word = attempt.note(key, outcome)
                             outcomes.append((outcome, last_word))
-                            yield from events
+                            yield from with_targets(events, context.instance)
                             if outcome.error is not None and last_word:
                                 yield _failure(archive, outcome.date, outcome.error)
                 finally:
@@ -186,7 +186,7 @@ def _date_steps(
         yield materialized(FILES_ASSET, values, outcome.listing.fingerprint)
     if stages.extraction:
         outcome.metadata = beginning.extract(date)
-        yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata))
+        yield materialized(METADATA_ASSET, metadata.extraction_metadata(outcome.metadata, loader.tenant))
     if stages.check:
         outcome.findings += loader.check(date)
         yield from (evaluation(loader.archive, key, f) for f in outcome.findings)

@@ -24,7 +24,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event
+from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event, func, select
 
 _BATCHED = {
     DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
@@ -108,7 +108,8 @@ class DateEventLogStorage(SqliteEventLogStorage):
         for entry, _, number in {(a[1]["asset_key"], a[0].dagster_event_type): a for a in assets}.values():
             self._store_asset_event(connection, entry, number)
         if checks:
-            _store_evaluations(connection, [_evaluation_row(*check) for check in checks])
+            targets = _Materializations(connection, numbered)
+            _store_evaluations(connection, [_evaluation_row(*check, targets) for check in checks])
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the table exists; asked of the database until it does."""
@@ -179,12 +180,44 @@ def _prepare(connection: Any, _: object) -> None:
     connection.execute("pragma synchronous = normal")
 
 
-def _evaluation_row(entry: EventLogEntry, row: _Row, number: int) -> _Row:
+class _Materializations:
+    """The number of the latest materialization of an asset's partition, which is what an evaluation is about.
+
+    The UI shows a check of a partition as missing unless its evaluation names that number, and it is not known before
+    the materialization is stored.
+    """
+
+    def __init__(self, connection: Connection, numbered: Sequence[tuple[EventLogEntry, _Row, int]]) -> None:
+        self._connection = connection
+        self._known: dict[tuple[str, str | None], int | None] = {
+            (row["asset_key"], row["partition"]): number
+            for entry, row, number in numbered
+            if entry.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION
+        }
+
+    def latest(self, asset_key: str, partition: str | None) -> int | None:
+        """Return the number: from what is stored now, or from what was before."""
+        place = (asset_key, partition)
+        if place not in self._known:
+            columns = SqlEventLogStorageTable.c
+            self._known[place] = self._connection.scalar(
+                select(func.max(columns.id)).where(
+                    columns.asset_key == asset_key,
+                    columns.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
+                    columns.partition.is_not_distinct_from(partition),
+                )
+            )
+        return self._known[place]
+
+
+def _evaluation_row(entry: EventLogEntry, row: _Row, number: int, targets: _Materializations) -> _Row:
     evaluation = entry.get_dagster_event().asset_check_evaluation_data
     status = AssetCheckExecutionRecordStatus
+    asset_key = evaluation.asset_key.to_string()
     target = evaluation.target_materialization_data
+    about = target.storage_id if target else targets.latest(asset_key, evaluation.partition)
     return {
-        "asset_key": evaluation.asset_key.to_string(),
+        "asset_key": asset_key,
         "check_name": evaluation.check_name,
         "partition": evaluation.partition,
         "run_id": entry.run_id,
@@ -192,7 +225,7 @@ def _evaluation_row(entry: EventLogEntry, row: _Row, number: int) -> _Row:
         "evaluation_event": row["event"],
         "evaluation_event_timestamp": row["timestamp"],
         "evaluation_event_storage_id": number,
-        "materialization_event_storage_id": target.storage_id if target else None,
+        "materialization_event_storage_id": about,
     }
 
 

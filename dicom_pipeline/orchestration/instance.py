@@ -100,6 +100,11 @@ def stored_together(instance: dg.DagsterInstance) -> AbstractContextManager[None
     return storage.together() if isinstance(storage, _HoldsEvents) else nullcontext()
 
 
+def holds_events(instance: dg.DagsterInstance) -> bool:
+    """Return whether the instance's storage is the one of a home, which knows what an evaluation is about."""
+    return isinstance(instance.event_log_storage, _HoldsEvents)
+
+
 def process_tags() -> dict[str, str]:
     """Return the tags that tell later calls which process a run belonged to."""
     return {PROCESS_TAG: this_process()}

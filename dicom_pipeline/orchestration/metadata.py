@@ -14,6 +14,7 @@ import pyarrow as pa
 from dicom_pipeline.archive.index import IndexChange
 from dicom_pipeline.dicom.fields import Field, TableSpec
 from dicom_pipeline.dicom.reasons import REASONS
+from dicom_pipeline.orchestration import reason_page
 from dicom_pipeline.orchestration.dates import Listing
 from dicom_pipeline.quality.findings import Findings
 from dicom_pipeline.quality.terms import MODALITIES
@@ -90,19 +91,20 @@ def listing_metadata(listing: Listing) -> MetadataValues:
     }
 
 
-def extraction_metadata(summary: MetadataSummary) -> MetadataValues:
-    """Return counts, rejects by reason (0 for every reason that did not occur), bytes, seconds and rate."""
-    reasons = {
-        f"rejected/{reason.value}": summary.rejected_by_reason.get(reason.value, 0)
-        for reason, info in REASONS.items()
-        if info.rejects
-    }
+def extraction_metadata(summary: MetadataSummary, tenant: str) -> MetadataValues:
+    """Return counts, rejects by reason (0 for every reason that did not occur), bytes, seconds and rate.
+
+    The reasons that did occur come once more with a link to what they mean.
+    """
+    counts = {r: summary.rejected_by_reason.get(r.value, 0) for r, info in REASONS.items() if info.rejects}
+    explained = {"reasons": dg.MetadataValue.md(reason_page.links(counts, tenant))} if summary.rejected else {}
     return {
         "dagster/partition_row_count": summary.listed,
         "files": summary.listed,
         "accepted": summary.accepted,
         "rejected": summary.rejected,
-        **reasons,
+        **explained,
+        **{f"rejected/{reason.value}": files for reason, files in counts.items()},
         **{f"read_by/{reader}": files for reader, files in summary.read_by.items()},
         "bytes": summary.bytes,
         "seconds": round(summary.seconds, 3),

@@ -10,8 +10,8 @@ import dagster as dg
 
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.index_file import SCHEMA as INDEX_SCHEMA
-from dicom_pipeline.dicom.fields import IMAGE, SLICE_TABLES, STATE
-from dicom_pipeline.orchestration import metadata
+from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE, TableSpec
+from dicom_pipeline.orchestration import metadata, reason_page
 from dicom_pipeline.orchestration.dates import FILES_ASSET
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.metadata import METADATA_ASSET
@@ -73,7 +73,7 @@ def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition, database
         _spec(
             archive,
             table.name,
-            f"{table.comment}. Loading replaces exactly the date's slice; readers see the old one or the new one.",
+            _told(table),
             partitions=partitions,
             deps=[METADATA_ASSET],
             kinds={_KINDS[database], "table"},
@@ -83,6 +83,11 @@ def _table_specs(archive: Archive, partitions: dg.PartitionsDefinition, database
         )
         for table in SLICE_TABLES
     ]
+
+
+def _told(table: TableSpec) -> str:
+    text = f"{table.comment}. Loading replaces exactly the date's slice; readers see the old one or the new one."
+    return f"{text}\n\n{reason_page.table_of_reasons()}" if table is REJECT else text
 
 
 def index_spec(archive: Archive) -> dg.AssetSpec:

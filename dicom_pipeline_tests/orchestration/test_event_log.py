@@ -19,9 +19,9 @@ from dicom_pipeline_tests.orchestration.small_archive import days
 
 _KEYS = ["2024-01-01", "2024-01-02"]
 _DAILY = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-05")
-# Numbers and times a database gives by itself.
+# Numbers and times a database gives by itself, and what an evaluation is about, which Dagster's storage must be told.
 _OWN = {
-    "asset_check_executions": {"id", "create_timestamp"},
+    "asset_check_executions": {"id", "create_timestamp", "materialization_event_storage_id"},
     "asset_keys": {"create_timestamp"},
     "secondary_indexes": {"create_timestamp", "migration_completed"},
 }
@@ -106,6 +106,26 @@ def test_each_reads_what_the_other_wrote(tmp_path: Path, entries: list[EventLogE
     for storage in (stock, own):
         assert list(storage.get_logs_for_run(run_id)) == entries
         assert storage.get_materialized_partitions(dg.AssetKey("b")) == set(_KEYS)
+
+
+def test_an_evaluation_is_about_the_latest_materialization(tmp_path: Path, entries: list[EventLogEntry]) -> None:
+    own = _own(tmp_path)
+    check = dg.AssetCheckKey(dg.AssetKey("a"), "good")
+    kinds = dg.DagsterEventType
+    materialized, evaluated = (
+        [e for e in entries if e.dagster_event_type is kind]
+        for kind in (kinds.ASSET_MATERIALIZATION, kinds.ASSET_CHECK_EVALUATION)
+    )
+
+    def current() -> dict[str | None, bool]:
+        return {info.partition_key: info.is_current for info in own.get_asset_check_partition_info([check])}
+
+    _store(own, entries)
+    assert current() == dict.fromkeys(_KEYS, True)
+    _store(own, materialized[:2])
+    assert current() == {_KEYS[0]: False, _KEYS[1]: True}
+    _store(own, evaluated)
+    assert current() == dict.fromkeys(_KEYS, True)
 
 
 def test_a_batch_is_stored_as_a_whole_or_not_at_all(tmp_path: Path, entries: list[EventLogEntry]) -> None:
