@@ -16,7 +16,7 @@ from dicom_pipeline.commands.options import home_option, settings_of
 @home_option
 def ui(port: int, home: Path | None) -> None:
     """Open Dagster's UI and daemon on what was loaded: http://127.0.0.1:PORT."""
-    from dicom_pipeline.orchestration.desk import run_ui
+    from dicom_pipeline.orchestration.instance.desk import run_ui
 
     sys.exit(run_ui(settings_of(home, None), port))
 

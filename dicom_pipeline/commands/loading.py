@@ -64,7 +64,7 @@ def load(
 
     from dicom_pipeline.console.loads import print_load_report
     from dicom_pipeline.console.progress import LoadWatcher
-    from dicom_pipeline.orchestration.load import load_archive
+    from dicom_pipeline.orchestration.loading.load import load_archive
 
     # All that was imported stays: the garbage collector need not look at it again and again.
     gc.freeze()

@@ -81,8 +81,8 @@ def backfill(
 
     from dicom_pipeline.console.loads import print_backfill_report
     from dicom_pipeline.console.progress import BackfillWatcher
-    from dicom_pipeline.orchestration.backfill import backfill_archives
-    from dicom_pipeline.orchestration.backfill_plan import ALL, Choice
+    from dicom_pipeline.orchestration.backfill.launch import backfill_archives
+    from dicom_pipeline.orchestration.backfill.plan import ALL, Choice
 
     choice = Choice(begin, end, only or (ALL,), newest_first, max_runs)
     with BackfillWatcher(quiet=as_json) as watcher:
@@ -127,7 +127,7 @@ def status_of_dates(
     begin, end = range_of(first, last)
 
     from dicom_pipeline.console.loads import print_status
-    from dicom_pipeline.orchestration.status import look_at_archives
+    from dicom_pipeline.orchestration.backfill.status import look_at_archives
 
     found = look_at_archives(settings, archives, begin, end, compare_files=not quick)
     if as_json:
@@ -149,7 +149,7 @@ def metrics(out: Path | None, tenant: str | None, home: Path | None) -> None:
         dicom-pipeline metrics
         dicom-pipeline metrics --out /var/lib/node_exporter/textfile/dicom_pipeline.prom
     """
-    from dicom_pipeline.orchestration.metrics import collect, prometheus_text, write_textfile
+    from dicom_pipeline.orchestration.watching.metrics import collect, prometheus_text, write_textfile
 
     settings, now = settings_of(home, None), datetime.now(UTC)
     archives = [archive for archive in settings.all_archives if tenant in (None, archive.tenant)]

@@ -16,10 +16,10 @@ from dicom_pipeline.dicom.fields import SLICE_TABLES
 
 if TYPE_CHECKING:
     # Only named here: the command `extract` must not wait for Dagster.
-    from dicom_pipeline.orchestration.backfill import BackfillReport
-    from dicom_pipeline.orchestration.dates import DateOutcome
-    from dicom_pipeline.orchestration.report import LoadReport
-    from dicom_pipeline.orchestration.status import ArchiveStatus, DateStatus
+    from dicom_pipeline.orchestration.backfill.launch import BackfillReport
+    from dicom_pipeline.orchestration.backfill.status import ArchiveStatus, DateStatus
+    from dicom_pipeline.orchestration.loading.dates import DateOutcome
+    from dicom_pipeline.orchestration.loading.report import LoadReport
     from dicom_pipeline.tables.metadata import MetadataSummary
 
 _DATES_SHOWN = 40

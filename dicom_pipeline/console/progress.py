@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     # Only named here: the command `extract` must not wait for Dagster.
-    from dicom_pipeline.orchestration.dates import DateOutcome
+    from dicom_pipeline.orchestration.loading.dates import DateOutcome
 
 _T = TypeVar("_T")
 

@@ -6,8 +6,8 @@ import pytest
 
 from dicom_pipeline.console.loads import print_load_report
 from dicom_pipeline.console.progress import FileCounter
-from dicom_pipeline.orchestration.dates import DateOutcome
-from dicom_pipeline.orchestration.report import LoadReport
+from dicom_pipeline.orchestration.loading.dates import DateOutcome
+from dicom_pipeline.orchestration.loading.report import LoadReport
 from dicom_pipeline.tables.metadata import MetadataSummary
 from dicom_pipeline_tests.orchestration.small_archive import days
 
