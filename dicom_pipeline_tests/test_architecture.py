@@ -50,7 +50,7 @@ def test_every_module_that_defines_something_opens_with_its_scope(path: Path) ->
 
 def test_dagsters_modules_keep_their_annotations_as_they_are() -> None:
     """Dagster looks at the annotations of decorated functions, which the future import would turn into text."""
-    sources = {path: path.read_text() for path in (PACKAGE / "orchestration").glob("*.py")}
+    sources = {path: path.read_text() for path in (PACKAGE / "orchestration").rglob("*.py")}
     assert len(sources) > 1
     assert [module_id(path) for path, text in sources.items() if "from __future__ import annotations" in text] == []
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import dagster as dg
 
-from dicom_pipeline.orchestration.alerts import failure_sensor
-from dicom_pipeline.orchestration.archive_assets import index_asset, overview_asset
-from dicom_pipeline.orchestration.assets import DateObserver, load_assets
+from dicom_pipeline.orchestration.loading.archive_assets import index_asset, overview_asset
+from dicom_pipeline.orchestration.loading.assets import DateObserver, load_assets
+from dicom_pipeline.orchestration.loading.standing import standing_checks
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import ExtractorResource, StagingIOManager, WarehouseIOManager
-from dicom_pipeline.orchestration.schedules import daily_schedule, standing_schedule
-from dicom_pipeline.orchestration.sensors import watch_sensor
 from dicom_pipeline.orchestration.specs import warehouse_key
-from dicom_pipeline.orchestration.standing import standing_checks
+from dicom_pipeline.orchestration.watching.alerts import failure_sensor
+from dicom_pipeline.orchestration.watching.schedules import daily_schedule, standing_schedule
+from dicom_pipeline.orchestration.watching.sensors import watch_sensor
 from dicom_pipeline.settings import Archive, Settings, warehouse_variable
 from dicom_pipeline.warehouse.url import warehouse_kind
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from dicom_pipeline import __version__
 from dicom_pipeline.archive.local import LocalStore
 from dicom_pipeline.errors import PipelineError
-from dicom_pipeline.orchestration.notify import WEBHOOK_VARIABLE, webhook_url
+from dicom_pipeline.orchestration.watching.notify import WEBHOOK_VARIABLE, webhook_url
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.warehouse.base import Matter, Warehouse
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres

@@ -15,7 +15,7 @@ from dicom_pipeline.archive.index import IndexChange
 from dicom_pipeline.dicom.fields import Field, TableSpec
 from dicom_pipeline.dicom.reasons import REASONS
 from dicom_pipeline.orchestration import reason_page
-from dicom_pipeline.orchestration.dates import Listing
+from dicom_pipeline.orchestration.loading.dates import Listing
 from dicom_pipeline.quality.findings import Findings
 from dicom_pipeline.quality.terms import MODALITIES
 from dicom_pipeline.tables.metadata import MetadataSummary

@@ -12,7 +12,7 @@ from dicom_pipeline import __version__
 from dicom_pipeline.archive.index_file import SCHEMA as INDEX_SCHEMA
 from dicom_pipeline.dicom.fields import IMAGE, REJECT, SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.orchestration import metadata, reason_page
-from dicom_pipeline.orchestration.dates import FILES_ASSET
+from dicom_pipeline.orchestration.loading.dates import FILES_ASSET
 from dicom_pipeline.settings import Archive
 from dicom_pipeline.tables.metadata import METADATA_ASSET
 

@@ -6,7 +6,7 @@ import pytest
 
 from dicom_pipeline_tests.deploy.door import Door
 from dicom_pipeline_tests.deploy.files import DEPLOY
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.warehouse.conftest import Database, empty_database, make_database, server
 
 __all__ = ["empty_database", "make_database", "server"]

@@ -9,8 +9,8 @@ import pytest
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster_postgres import PostgresEventLogStorage
 
-from dicom_pipeline.orchestration.instance import open_instance
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline.orchestration.instance.instance import open_instance
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
 
 

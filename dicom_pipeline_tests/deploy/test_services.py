@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dicom_pipeline.orchestration.desk import free_port
-from dicom_pipeline.orchestration.desk_client import DeskClient
-from dicom_pipeline.orchestration.instance import open_instance
+from dicom_pipeline.orchestration.backfill.client import DeskClient
+from dicom_pipeline.orchestration.instance.desk import free_port
+from dicom_pipeline.orchestration.instance.instance import open_instance
 from dicom_pipeline_tests.deploy.files import DAGSTER_SERVICES, DEPLOY, unit
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
 
 _PATIENCE_SECONDS = 150

@@ -21,7 +21,7 @@ from dicom_pipeline_tests.doris_double.statements import (
 )
 from dicom_pipeline_tests.doris_double.values import ColumnType, Unconvertible, convert
 
-AGGREGATES = frozenset({"count", "sum", "min", "max"})
+AGGREGATES = frozenset({"count", "sum", "min", "max", "max_by"})
 _BIGINT = ColumnType("BIGINT")
 _DOUBLE = ColumnType("DOUBLE")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -148,11 +148,21 @@ def _aggregate(expression: Call, scope: Scope) -> Value:
     if expression.star:
         return Value(len, _BIGINT)
     of = value_of(expression.arguments[0], Scope(scope.columns))
+    if expression.function == "max_by":
+        return Value(_at_the_most(of, value_of(expression.arguments[1], Scope(scope.columns))), of.type)
     if expression.function == "sum":
         if _kind(of.type) != "number":
             raise DorisError(f"sum requires a numeric parameter: sum({of.type.name})")
         return Value(_over(of, sum), _BIGINT if of.type.is_integer else _DOUBLE)
     return Value(_over(of, min if expression.function == "min" else max), of.type)
+
+
+def _at_the_most(of: Value, by: Value) -> Callable[[Any], Any]:
+    def get(group: Any) -> Any:
+        rows = [row for row in group if by.get(row) is not None]
+        return of.get(max(rows, key=by.get)) if rows else None
+
+    return get
 
 
 def _over(of: Value, aggregate: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:

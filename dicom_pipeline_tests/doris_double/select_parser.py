@@ -20,7 +20,7 @@ from dicom_pipeline_tests.doris_double.statements import (
 )
 from dicom_pipeline_tests.doris_double.tokens import RESERVED, Kind
 
-FUNCTIONS = frozenset({"count", "sum", "min", "max", "coalesce"})
+FUNCTIONS = frozenset({"count", "sum", "min", "max", "max_by", "coalesce"})
 _COMPARISONS = ("=", "<>", "!=", "<=", ">=", "<", ">")
 
 
@@ -108,7 +108,7 @@ def _call(cursor: Cursor, function: str) -> Call:
         cursor.expect("*", ")")
         return Call(function, (), star=True)
     arguments = cursor.listed(lambda: _operand(cursor))
-    if function != "coalesce" and len(arguments) != 1:
+    if function != "coalesce" and len(arguments) != (2 if function == "max_by" else 1):
         cursor.refuse()
     cursor.expect(")")
     return Call(function, arguments)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.warehouse.conftest import Database, empty_database, make_database, server
 
 __all__ = ["empty_database", "make_database", "server"]

@@ -11,7 +11,7 @@ import urllib.request
 from functools import cached_property
 from pathlib import Path
 
-from dicom_pipeline.orchestration.desk import free_port
+from dicom_pipeline.orchestration.instance.desk import free_port
 
 _QUERY = "{workspaceOrError{...on Workspace{locationEntries{loadStatus locationOrLoadError{__typename}}}}}"
 _LOADED = [{"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}]

@@ -9,7 +9,7 @@ from dicom_pipeline.settings import Settings
 from dicom_pipeline.warehouse.base import Matter
 from dicom_pipeline.warehouse.embedded import EmbeddedPostgres
 from dicom_pipeline.warehouse.factory import create_warehouse
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.warehouse.conftest import Database
 from dicom_pipeline_tests.warehouse.postgres.test_roles import as_role, run_script
 

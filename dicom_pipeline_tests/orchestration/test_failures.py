@@ -16,7 +16,7 @@ from dicom_pipeline.errors import (
 )
 from dicom_pipeline.orchestration import failures
 from dicom_pipeline.orchestration.failures import is_transient, told_without_values
-from dicom_pipeline.orchestration.instance import open_instance, prepare_instance
+from dicom_pipeline.orchestration.instance.instance import open_instance, prepare_instance
 
 NO_WORD = RuntimeError("Key (patient_name)=(DOE^JANE) exists")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.orchestration.small_archive import write_instance
 
 CANARIES = ("CANARYNAME", "MRNCANARY77", "19330707", "1933-07-07", "CANARYDIR", "ACCCANARY", "CANARYMOD")

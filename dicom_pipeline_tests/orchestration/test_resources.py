@@ -9,12 +9,12 @@ import pytest
 
 from dicom_pipeline.errors import ConfigurationError
 from dicom_pipeline.orchestration.definitions import build_definitions
-from dicom_pipeline.orchestration.instance import open_instance
+from dicom_pipeline.orchestration.instance.instance import open_instance
 from dicom_pipeline.orchestration.partitions import partitions_of
 from dicom_pipeline.orchestration.resources import as_annotated, as_reader
 from dicom_pipeline.settings import Settings
 from dicom_pipeline.tables.staging import Staging
-from dicom_pipeline_tests.orchestration.loading import Loader
+from dicom_pipeline_tests.orchestration.loader import Loader
 from dicom_pipeline_tests.orchestration.small_archive import days
 
 TABLE = pa.table({"n": pa.array([1, 2], pa.int32())})

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, SLICE_TABLES, STATE, Field, Kind, TableSpec
 from dicom_pipeline.dicom.sample import lay_out_sample
 from dicom_pipeline.errors import WarehouseError
-from dicom_pipeline.orchestration.load import load_archive
+from dicom_pipeline.orchestration.loading.load import load_archive
 from dicom_pipeline.settings import Archive, Settings
 from dicom_pipeline.tables.digest import digest_batches
 from dicom_pipeline.warehouse.base import Slice, Warehouse
 from dicom_pipeline.warehouse.compare import compare_slice, slices_of
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.corpus import CORPUS, needs_corpus
-from dicom_pipeline_tests.orchestration.loading import Silent
+from dicom_pipeline_tests.orchestration.loader import Silent
 from dicom_pipeline_tests.warehouse.conftest import Database
 from dicom_pipeline_tests.warehouse.doris.cluster import DorisDatabase
 from dicom_pipeline_tests.warehouse.rows import DAY, empty_slice, facts, make_rows

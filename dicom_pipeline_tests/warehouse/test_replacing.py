@@ -97,15 +97,17 @@ def test_a_slice_of_known_digests_is_compared_without_its_rows(warehouse: Wareho
     assert ledger == [digests[IMAGE.name].digest] * 2
 
 
+@pytest.mark.parametrize("streamed", [True, False], ids=["reader", "table"])
 @pytest.mark.parametrize("loaded", [0, 3], ids=["empty slice", "slice with rows"])
 @pytest.mark.parametrize("table", SLICE_TABLES, ids=lambda table: table.name)
 def test_rows_that_are_not_those_of_their_digest_change_nothing(
-    warehouse: Warehouse, loaded: int, table: TableSpec
+    warehouse: Warehouse, loaded: int, table: TableSpec, streamed: bool
 ) -> None:
     warehouse.replace_slice(TARGET, make_slice(count=loaded), facts())
     before = {t.name: warehouse.read(t).read_all() for t in SLICE_TABLES}
     digests = {table.name: digest_batches(table, make_rows(table, count=9).to_batches())}
-    tables = {**make_slice(clock=SECOND_CLOCK), table.name: make_rows(table).to_reader()}
+    rows = make_rows(table)
+    tables = {**make_slice(clock=SECOND_CLOCK), table.name: rows.to_reader() if streamed else rows}
     with pytest.raises(WarehouseError, match="changed between their check and their load"):
         warehouse.replace_slice(TARGET, tables, facts("run-2"), digests)
     assert {t.name: warehouse.read(t).read_all() for t in SLICE_TABLES} == before

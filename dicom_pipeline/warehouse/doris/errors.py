@@ -17,6 +17,8 @@ from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
 _LOST = (CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_CONN_HOST_ERROR, CR.CR_CONNECTION_ERROR, 0)
 _HINTS: tuple[tuple[str, str], ...] = (
     ("access denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
+    ("permission denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
+    ("command denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
     ("unknown database", "the database does not exist, and the tables are not prepared"),
     ("unknown table", "the tables are not prepared"),
     ("does not exist", "the tables are not prepared"),

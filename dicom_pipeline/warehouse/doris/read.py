@@ -94,13 +94,10 @@ def last_loads(session: Session, database: str, tenant_id: str) -> dict[dt.date,
     """Return the ledger's latest row of each of the tenant's dates; none where the ledger does not exist."""
     if not run(session, sql.table_type(database, LOAD)):
         return {}
-    latest: dict[dt.date, LastLoad] = {}
-    for date, run_id, version, finished, *counts in run(session, sql.ledger(database, tenant_id)):
-        load = LastLoad(str(run_id), str(version), dt.datetime.fromisoformat(str(finished)), *map(int, counts))
-        known = latest.setdefault(dt.date.fromisoformat(str(date)), load)
-        if load.finished > known.finished:
-            latest[dt.date.fromisoformat(str(date))] = load
-    return latest
+    return {
+        dt.date.fromisoformat(date): LastLoad(run_id, version, dt.datetime.fromisoformat(finished), *map(int, counts))
+        for date, finished, run_id, version, *counts in run(session, sql.latest_loads(database, tenant_id))
+    }
 
 
 def overview(session: Session, database: str, tenant_id: str) -> pa.Table:

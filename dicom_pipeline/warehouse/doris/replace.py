@@ -121,7 +121,7 @@ class Replacement:
     ) -> dict[str, SliceContents] | None:
         """Bring every table to what it should be; return what they hold now, or None if another load was faster."""
         run(self.session, sql.SYNC)
-        latest = " ".join(map(str, run(self.session, sql.last_loads(self.url.database, self.target))))
+        latest = " ".join(map(str, run(self.session, sql.latest_load(self.url.database, self.target))))
         plans = [self._plan(table, given[table.name], latest) for table in SLICE_TABLES]
         for plan in plans:
             if plan.request is not None:

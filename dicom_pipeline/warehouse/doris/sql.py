@@ -188,7 +188,7 @@ def select(
     return f"SELECT {names(columns)} FROM {place(database, table)}{where}{order}"
 
 
-def last_loads(database: str, target: Slice) -> str:
+def latest_load(database: str, target: Slice) -> str:
     """Return the query for what distinguishes a slice's latest load."""
     return (
         f"SELECT `run_id`, `started_time`, `finished_time` FROM {place(database, LOAD)} WHERE {in_slice(LOAD, target)}"
@@ -196,12 +196,13 @@ def last_loads(database: str, target: Slice) -> str:
     )
 
 
-def ledger(database: str, tenant_id: str) -> str:
-    """Return the query for what the ledger says of the tenant's loads, those of each date in no order."""
-    columns = ("partition_date", "run_id", "code_version", "finished_time")
-    counts = ("files_listed", "files_accepted", "files_rejected")
+def latest_loads(database: str, tenant_id: str) -> str:
+    """Return the query for what the ledger says of the latest load of each of the tenant's dates."""
+    told = ("run_id", "code_version", "files_listed", "files_accepted", "files_rejected")
+    latest = ", ".join(f"max_by({quote_name(name)}, `finished_time`)" for name in told)
     return (
-        f"SELECT {names((*columns, *counts))} FROM {place(database, LOAD)} WHERE `tenant_id` = {quote_text(tenant_id)}"
+        f"SELECT `partition_date`, max(`finished_time`), {latest} FROM {place(database, LOAD)}"
+        f" WHERE `tenant_id` = {quote_text(tenant_id)} GROUP BY `partition_date`"
     )
 
 

@@ -362,11 +362,14 @@ def test_labels_that_are_forgotten_in_the_middle_do_no_harm(own_double: DorisDou
 
 
 def test_labels_that_are_forgotten_between_loads_do_no_harm(warehouse: DorisWarehouse, own_double: DorisDouble) -> None:
+    """States come back, and so do their labels; the attempt that is told again keeps its first row of the ledger."""
+    first = warehouse.read(LOAD).read_all()
     for turn in range(3):
         for tables in (wanted(), make_slice()):
             warehouse.replace_slice(TARGET, tables, facts())
             assert is_there(warehouse, tables) == [True] * 3
             own_double.clock.move(13 * 3600 * (turn % 2))
+    assert warehouse.read(LOAD).read_all().equals(first)
 
 
 def test_a_table_that_was_emptied_is_loaded_again_as_often_as_that_happens(

@@ -40,7 +40,8 @@ def all_statements() -> list[str]:
         *(sql.select(DATABASE, t, [f.name for f in t.fields], TARGET, ordered=True) for t in ALL_TABLES),
         *(sql.select(DATABASE, t, t.key, AWKWARD) for t in SLICE_TABLES),
         sql.select(DATABASE, IMAGE, ["columns"], ordered=True),
-        *(sql.last_loads(DATABASE, target) for target in (TARGET, AWKWARD)),
+        *(sql.latest_load(DATABASE, target) for target in (TARGET, AWKWARD)),
+        *(sql.latest_loads(DATABASE, target.tenant_id) for target in (TARGET, AWKWARD)),
         sql.load_exists(DATABASE, TARGET, "run-1", dt.datetime(2024, 2, 1, 8, 30)),  # noqa: DTZ001
         *(sql.dates(DATABASE, table, TARGET.tenant_id) for table in SLICE_TABLES),
         *(sql.tenants(DATABASE, table) for table in SLICE_TABLES),

@@ -91,3 +91,10 @@ def test_keys_that_stand_twice_are_counted(table: TableSpec) -> None:
             watch.watch(batch)
     assert watch.repeated() == 3
     assert KeyWatch(table).repeated() == 0
+
+
+def test_rows_that_differ_in_their_clocks_alone_are_another_state() -> None:
+    states = [StandingRows(IMAGE, make_rows(IMAGE, clock=clock).to_batches()) for clock in (FIRST_CLOCK, SECOND_CLOCK)]
+    assert states[0].contents == states[1].contents
+    assert states[0].state != states[1].state
+    assert states[0].state == StandingRows(IMAGE, make_rows(IMAGE).to_batches(max_chunksize=1)).state

@@ -2,10 +2,6 @@
 
 import datetime as dt
 import resource
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, SLICE_TABLES, STATE
+from dicom_pipeline.dicom.fields import ALL_TABLES, IMAGE, LOAD, REJECT, STATE
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
 from dicom_pipeline.tables.schemas import table_schema
 from dicom_pipeline.warehouse.base import ArrowSource, Slice, Warehouse
@@ -27,17 +23,6 @@ from dicom_pipeline_tests.warehouse.rows import DAY, TARGET, empty_slice, facts,
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()
 """
-
-
-def versions(database: Database) -> dict[str, str]:
-    """Which transaction wrote each row last, and where it lies."""
-    return {
-        row[0]: row[1]
-        for table in SLICE_TABLES
-        for row in database.query(
-            f"SELECT concat('{table.name} ', ({', '.join(table.key)})::text), concat(xmin, ' ', ctid) FROM {table.name}"
-        )
-    }
 
 
 def test_a_ledger_that_is_not_there_knows_no_load_and_is_not_made(empty_database: Database) -> None:
@@ -131,44 +116,6 @@ def test_the_lock_of_a_slice_is_the_same_everywhere() -> None:
     assert lock_key(TARGET) == -1479806727113254868
     assert lock_key(Slice("hospital", DAY + dt.timedelta(days=1))) != lock_key(TARGET)
     assert lock_key(Slice("clinic", DAY)) != lock_key(TARGET)
-
-
-LOAD_AND_WAIT = """
-    import sys, time
-    import pyarrow as pa
-    from dicom_pipeline.dicom.fields import IMAGE, REJECT, STATE
-    from dicom_pipeline.tables.schemas import table_schema
-    from dicom_pipeline.warehouse.factory import create_warehouse
-    from dicom_pipeline_tests.warehouse.rows import TARGET, facts, make_rows, make_slice
-
-    def endless(table):
-        yield from make_rows(table, count=9).to_batches()
-        print("half", flush=True)
-        time.sleep(60)
-
-    slow = {"image": IMAGE, "state": STATE, "reject": REJECT}[sys.argv[2]]
-    tables = {IMAGE.name: make_rows(IMAGE, start=2), STATE.name: make_rows(STATE), REJECT.name: make_rows(REJECT)}
-    tables[slow.name] = pa.RecordBatchReader.from_batches(table_schema(slow), endless(slow))
-    create_warehouse(sys.argv[1]).replace_slice(TARGET, tables, facts("killed"))
-"""
-
-
-@pytest.mark.parametrize("moment", ["image", "reject"])
-def test_a_load_killed_in_its_middle_leaves_the_slice_and_a_second_one_mends_it(
-    warehouse: Warehouse, database: Database, moment: str
-) -> None:
-    warehouse.replace_slice(TARGET, make_slice(), facts())
-    before = versions(database)
-    command = [sys.executable, "-c", textwrap.dedent(LOAD_AND_WAIT), database.url, moment]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "half\n"
-        process.send_signal(signal.SIGKILL)
-    assert versions(database) == before
-    later = {**make_slice(), IMAGE.name: make_rows(IMAGE, start=2)}
-    warehouse.replace_slice(TARGET, later, facts("again"))
-    assert warehouse.read(IMAGE, [TARGET]).read_all().equals(later[IMAGE.name])
-    assert warehouse.read(LOAD).read_all()["run_id"].to_pylist() == ["again", "run-1"]
 
 
 def test_a_big_slice_streams_in_bounded_memory(warehouse: Warehouse) -> None:

@@ -201,6 +201,8 @@ SELECT `tenant_id`, `partition_date`, `path_hash` FROM `dicom`.`dicom_reject` WH
 SELECT `columns` FROM `dicom`.`dicom_image_meta` ORDER BY `tenant_id`, `study_date`, `study_uid`, `series_uid`, `sop_uid`;
 SELECT `run_id`, `started_time`, `finished_time` FROM `dicom`.`dicom_load` WHERE `tenant_id` = 'hospital' AND `partition_date` = '2024-01-15' ORDER BY `finished_time` DESC, `started_time` DESC, `run_id` DESC LIMIT 1;
 SELECT `run_id`, `started_time`, `finished_time` FROM `dicom`.`dicom_load` WHERE `tenant_id` = 'it''s a \\ "`ты' AND `partition_date` = '0001-01-01' ORDER BY `finished_time` DESC, `started_time` DESC, `run_id` DESC LIMIT 1;
+SELECT `partition_date`, max(`finished_time`), max_by(`run_id`, `finished_time`), max_by(`code_version`, `finished_time`), max_by(`files_listed`, `finished_time`), max_by(`files_accepted`, `finished_time`), max_by(`files_rejected`, `finished_time`) FROM `dicom`.`dicom_load` WHERE `tenant_id` = 'hospital' GROUP BY `partition_date`;
+SELECT `partition_date`, max(`finished_time`), max_by(`run_id`, `finished_time`), max_by(`code_version`, `finished_time`), max_by(`files_listed`, `finished_time`), max_by(`files_accepted`, `finished_time`), max_by(`files_rejected`, `finished_time`) FROM `dicom`.`dicom_load` WHERE `tenant_id` = 'it''s a \\ "`ты' GROUP BY `partition_date`;
 SELECT `run_id` FROM `dicom`.`dicom_load` WHERE `tenant_id` = 'hospital' AND `partition_date` = '2024-01-15' AND `run_id` = 'run-1' AND `started_time` = '2024-02-01 08:30:00.000000';
 SELECT DISTINCT `study_date` FROM `dicom`.`dicom_image_meta` WHERE `tenant_id` = 'hospital';
 SELECT DISTINCT `study_date` FROM `dicom`.`dicom_state_meta` WHERE `tenant_id` = 'hospital';

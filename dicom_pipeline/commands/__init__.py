@@ -1,0 +1,1 @@
+"""The subcommands of ``dicom-pipeline``, a module for each kind of work."""
