@@ -76,7 +76,7 @@ def test_each_archive_has_a_pool_and_its_own_limits() -> None:
     loads = {d.op.name: d for d in definitions.get_repository_def().assets_defs_by_key.values()}
     assert (loads["a_1_load"].op.pool, loads["b_load"].op.pool) == ("load_a_1", "load_b")
     policies = [loads[name].backfill_policy for name in ("a_1_load", "b_load")]
-    assert [policy.max_partitions_per_run for policy in policies if policy] == [7, 30]
+    assert [policy.max_partitions_per_run for policy in policies if policy] == [7, Settings().partitions_per_run]
 
 
 def test_ten_archives_load_as_fast_as_a_code_location_must() -> None:

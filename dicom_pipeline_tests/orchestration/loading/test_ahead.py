@@ -106,7 +106,7 @@ def test_an_interrupt_while_a_date_is_waited_for_gives_it_up() -> None:
 
     def interrupt() -> None:
         wait_for(loader, ("extract", DATES[0]))
-        signal.raise_signal(signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt), ahead(loader) as dates:  # noqa: PT012
         dates.list_files(DATES[0])
