@@ -46,8 +46,11 @@ concurrency:
   runs:
     max_concurrent_runs: 1
 """
-# What was written before there was a storage of our own. A file that a person has changed is left alone.
+# What was written before there was a storage of our own, and while its module was elsewhere. A file that a person has
+# changed is left alone.
 _FORMER_CONFIGURATION = _CONFIGURATION.replace(_EVENT_LOG, "")
+_MOVED_CONFIGURATION = _CONFIGURATION.replace("orchestration.instance.event_log", "orchestration.event_log")
+_FORMER_CONFIGURATIONS = (_FORMER_CONFIGURATION, _MOVED_CONFIGURATION)
 
 
 def prepare_instance(directory: Path) -> Path:
@@ -58,7 +61,7 @@ def prepare_instance(directory: Path) -> Path:
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = directory / "dagster.yaml"
-    if not configuration.exists() or configuration.read_text(encoding="utf-8") == _FORMER_CONFIGURATION:
+    if not configuration.exists() or configuration.read_text(encoding="utf-8") in _FORMER_CONFIGURATIONS:
         draft = directory / f"dagster.yaml.{os.getpid()}"
         draft.write_text(_CONFIGURATION, encoding="utf-8")
         draft.replace(configuration)

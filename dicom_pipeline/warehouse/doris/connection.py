@@ -28,6 +28,7 @@ _REFUSALS: dict[int, str] = {
     ER.ACCESS_DENIED_ERROR: "user or password is wrong, or the account may not connect from here",
     ER.DBACCESS_DENIED_ERROR: "the account may not use the database",
     CR.CR_SSL_CONNECTION_ERROR: "it does not speak TLS, which the option tls asks for",
+    CR.CR_AUTH_PLUGIN_CANNOT_LOAD: "it asks for the password in a way that Doris does not; is it another database?",
 }
 _UNREADABLE = (OSError, ValueError, LookupError, struct.error)
 """What pymysql lets through of a greeting that is none of MySQL's."""
@@ -61,6 +62,9 @@ def connect(url: DorisUrl) -> "pymysql.Connection[Cursor]":
                 raise _not_trusted(url, error.original_exception) from None
         except _UNREADABLE:
             code = 0
+        except RuntimeError:
+            # What pymysql says where a plugin of authentication needs a package of its own.
+            code = CR.CR_AUTH_PLUGIN_CANNOT_LOAD
         if code not in _REFUSED_FOR_NOW or time.monotonic() + pause > deadline:
             raise _refusal(url, code) from None
         time.sleep(pause)

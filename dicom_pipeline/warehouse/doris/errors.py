@@ -19,6 +19,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("access denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
     ("permission denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
     ("command denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
+    ("permission denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
+    ("command denied", "the account lacks a privilege; see deploy/doris/grants.sql"),
     ("unknown database", "the database does not exist, and the tables are not prepared"),
     ("unknown table", "the tables are not prepared"),
     ("does not exist", "the tables are not prepared"),
@@ -66,6 +68,9 @@ def translated(doing: str) -> Iterator[None]:
         raise _from_pymysql(doing, error) from None
     except pa.ArrowException as error:
         raise WarehouseError(f"{doing}: Arrow could not give or convert the rows ({type(error).__name__})") from None
+    except UnicodeDecodeError:
+        # Doris stores bytes: whoever else writes there need not have written text.
+        raise WarehouseError(f"{doing}: a text that stands there is not UTF-8") from None
 
 
 def code_and_text(error: pymysql.Error) -> tuple[int, str]:

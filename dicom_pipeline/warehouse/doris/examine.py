@@ -5,7 +5,7 @@ Scope: looking, for ``doctor``; a matter that cannot be looked at says so and wh
 
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,22 @@ class Backend:
 
 def backends(session: Session) -> list[Backend]:
     """Return the cluster's backends; the account needs a privilege for that which a load does not."""
+    rows = ({name.lower(): value for name, value in row.items()} for row in run_named(session, sql.BACKENDS))
     return [
         Backend(
-            Endpoint((row.get("Host") or row["IP"]).lower(), int(row.get("HttpPort") or BACKEND_HTTP_PORT)),
-            alive=row.get("Alive", "true").lower() == "true",
-            version=row.get("Version", ""),
+            Endpoint((row.get("host") or row["ip"]).lower(), _http_port(row)),
+            alive=row.get("alive", "true").lower() == "true",
+            version=row.get("version", ""),
         )
-        for row in run_named(session, sql.BACKENDS)
+        for row in rows
+        if row.get("host") or row.get("ip")
     ]
+
+
+def _http_port(row: Mapping[str, str]) -> int:
+    """Return the port the row names; nothing, 0 or no number is a backend that has not told yet."""
+    told = row.get("httpport", "")
+    return (int(told) if told.isdecimal() else 0) or BACKEND_HTTP_PORT
 
 
 def version_text(rows: Sequence[tuple[Any, ...]]) -> str:
@@ -125,8 +133,9 @@ def _way_of_loads(url: DorisUrl, loader: StreamLoader) -> Iterator[Matter]:
 def _reachable(way: Endpoint) -> Matter:
     try:
         socket.create_connection(way, _REACH_SECONDS).close()
-    except OSError as error:
-        told = f"{way} does not answer ({error.strerror or type(error).__name__}): say with be_map where it is reached"
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "no such host is known"
+        told = f"{way} does not answer ({why}): say with be_map where it is reached"
         return Matter(False, "backend", told)
     return Matter(True, "backend", f"{way} reachable")
 

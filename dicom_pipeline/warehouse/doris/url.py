@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from dicom_pipeline.errors import ConfigurationError
 
@@ -112,8 +112,8 @@ def parse_doris_url(rest: str) -> DorisUrl:
     port = QUERY_PORT if parsed.port is None else parsed.port
     if not 1 <= port <= _MOST_PORT:
         raise ConfigurationError(f"the warehouse URL must have {_PORT}, after the host")
-    options = {name: _option(name, value) for name, value in parsed.query.items()}
-    password = str(parsed.password) if parsed.password is not None else os.environ.get("MYSQL_PWD", "")
+    options = {name: _option(name, value) for name, value in {**parsed.query, **_without_value(rest)}.items()}
+    password = str(parsed.password) if parsed.password is not None else _password_of_environment()
     return DorisUrl(
         display_url=_display(host, port, user, bool(password), database, parsed.query),
         host=host,
@@ -123,6 +123,21 @@ def parse_doris_url(rest: str) -> DorisUrl:
         password=password,
         **options,
     )
+
+
+def _without_value(rest: str) -> dict[str, str]:
+    """Return the options that are given no value, which SQLAlchemy leaves out: ``https=`` must not mean no https."""
+    query = rest.rpartition("@")[2].partition("?")[2]
+    return {name: value for name, value in parse_qsl(query, keep_blank_values=True) if not value}
+
+
+def _password_of_environment() -> str:
+    password = os.environ.get("MYSQL_PWD", "")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("MYSQL_PWD, the password of the warehouse URL's account, is not UTF-8") from None
+    return password
 
 
 def _display(host: str, port: int, user: str, secret: bool, database: str, query: Mapping[str, Any]) -> str:
@@ -161,6 +176,12 @@ def _boolean(text: str) -> bool:
     return known[text.lower()]
 
 
+def _file(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
 def parse_endpoint(text: str, default_port: int = BACKEND_HTTP_PORT) -> Endpoint:
     """Return ``host`` or ``host:port``, IPv6 addresses in brackets; raises ``ValueError`` if it is neither."""
     found = _ENDPOINT.match(text.strip())
@@ -188,7 +209,7 @@ _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "be_map": (_endpoint_map, "pairs of backends as named:port=reached:port, comma-separated"),
     "https": (_boolean, _YES_OR_NO),
     "tls": (_boolean, _YES_OR_NO),
-    "tls_ca": (str, "a file of certificate authorities"),
+    "tls_ca": (_file, "a file of certificate authorities"),
     "replication_num": (_integer(1, 32767), "a number of replicas, 1 or more"),
     "buckets": (_integer(1, 768), "a number of buckets, 1 to 768"),
     "format": (BodyFormat, "parquet or json"),

@@ -35,6 +35,13 @@ def test_a_home_of_an_earlier_version_is_opened_with_todays_storage(tmp_path: Pa
     assert [path.name for path in tmp_path.glob("dagster.yaml*")] == ["dagster.yaml"]
 
 
+def test_a_home_that_names_the_storage_where_it_was_is_opened(tmp_path: Path) -> None:
+    assert "module: dicom_pipeline.orchestration.event_log" in instance._MOVED_CONFIGURATION
+    (tmp_path / "dagster.yaml").write_text(instance._MOVED_CONFIGURATION, encoding="utf-8")
+    with open_instance(tmp_path) as opened:
+        assert isinstance(opened.event_log_storage, DateEventLogStorage)
+
+
 def test_a_configuration_that_a_person_changed_is_left_alone(tmp_path: Path) -> None:
     text = instance._FORMER_CONFIGURATION.replace("INFO", "DEBUG")
     (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")

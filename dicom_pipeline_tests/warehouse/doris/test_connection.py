@@ -156,6 +156,25 @@ def test_a_refusal_in_mysqls_words_is_told_in_ours(pauses: list[float], code: in
     assert bool(pauses) == transient
 
 
+def test_a_server_that_wants_another_way_of_authentication_is_told() -> None:
+    """As MariaDB and MySQL 8 do, with plugins that pymysql has no package for here."""
+    salt = b"abcdefgh", b"ijklmnopqrst\0"
+    hello = (
+        b"\x0a8.0.36\0" + bytes(4) + salt[0] + b"\0\xff\xf7\x21\x02\0\xff\xdf\x15" + bytes(10) + salt[1]
+        + b"mysql_native_password\0"
+    )  # fmt: skip
+    switch = b"\xfeclient_ed25519\0" + b"".join(salt)
+
+    def greeting(accepted: socket.socket) -> None:
+        accepted.sendall(len(hello).to_bytes(3, "little") + b"\0" + hello)
+        accepted.recv(1000)
+        accepted.sendall(len(switch).to_bytes(3, "little") + b"\2" + switch)
+        accepted.recv(1000)
+
+    with speaking(greeting) as port:
+        assert "is it another database?" in str(refusal(f"doris://root:hunter2@127.0.0.1:{port}/dicom"))
+
+
 needs_openssl = pytest.mark.skipif(not openssl_is_here(), reason="needs the command openssl")
 
 

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from typing import cast
 
 import pytest
 
 from dicom_pipeline.warehouse.base import Matter
-from dicom_pipeline.warehouse.doris.examine import version_text
+from dicom_pipeline.warehouse.doris.examine import backends, version_text
+from dicom_pipeline.warehouse.doris.read import Session
 from dicom_pipeline.warehouse.factory import create_warehouse
 from dicom_pipeline_tests.doris_double import Account, Action, DorisDouble, Fault, Place, Privilege, show
 from dicom_pipeline_tests.warehouse.conftest import needs_the_double
@@ -170,6 +172,31 @@ def test_what_cannot_be_looked_at_is_told_and_raises_nothing(
     assert all("\n" not in m.text() and "CANARY" not in m.text() for m in matters)
     if statement != "SHOW BACKENDS":
         assert not all(matter.good for matter in matters)
+
+
+def test_a_host_that_can_be_none_is_told(own_double: DorisDouble) -> None:
+    matters = examined(own_double.url(be_endpoints=f"be..1:8040,{'b' * 70}:8040"))
+    assert [m.good for m in matters if m.what == "backend"] == [False, False]
+    assert all("no such host is known" in m.finding for m in matters if m.what == "backend")
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"Host": "BE-1", "HttpPort": "8041", "Alive": "true"}, ["be-1:8041"]),
+        ({"host": "be-1", "httpport": "8041", "alive": "true"}, ["be-1:8041"]),
+        ({"IP": "10.0.0.1", "HttpPort": ""}, ["10.0.0.1:8040"]),
+        ({"Host": "be-1", "HttpPort": "0"}, ["be-1:8040"]),
+        ({"Host": "be-1", "HttpPort": "?"}, ["be-1:8040"]),
+        ({"Host": "", "HttpPort": "8040"}, []),
+        ({"BackendId": "1"}, []),
+    ],
+)
+def test_backends_are_listed_however_a_version_tells_of_them(
+    monkeypatch: pytest.MonkeyPatch, row: dict[str, str], found: list[str]
+) -> None:
+    monkeypatch.setattr("dicom_pipeline.warehouse.doris.examine.run_named", lambda session, statement: [row])
+    assert [str(backend.http) for backend in backends(cast(Session, None))] == found
 
 
 def test_a_server_that_is_not_there_is_one_matter() -> None:

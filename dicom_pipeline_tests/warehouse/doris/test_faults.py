@@ -1,5 +1,6 @@
 """Whatever goes wrong on the way to Doris: a load succeeds or says in a line why not, and nothing is loaded twice."""
 
+import datetime as dt
 import re
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from dicom_pipeline.dicom.fields import IMAGE, LOAD, REJECT, SLICE_TABLES, STATE, TableSpec
 from dicom_pipeline.errors import WarehouseError, WarehouseUnavailable
+from dicom_pipeline.warehouse.base import Slice
 from dicom_pipeline.warehouse.doris import sql
 from dicom_pipeline.warehouse.doris.warehouse import DorisWarehouse
 from dicom_pipeline_tests.doris_double import Action, DorisDouble, Fault, Place
@@ -272,6 +274,27 @@ def test_an_error_of_a_statement_is_told_without_its_text(warehouse: DorisWareho
     assert not error.transient
     assert "loading a slice: Doris answered error 1105" in str(error)
     assert load(warehouse) is None
+
+
+def test_a_partition_that_cannot_be_made_is_told_before_anything_is_sent(
+    warehouse: DorisWarehouse, own_double: DorisDouble
+) -> None:
+    own_double.faults.add(Fault(Place.MYSQL, Action.ERROR, answer=CANARY.encode(), containing="ADD PARTITION"))
+    later = Slice(TARGET.tenant_id, dt.date(2031, 5, 6))
+    with pytest.raises(WarehouseError, match="loading a slice: Doris answered error 1105"):
+        warehouse.replace_slice(later, make_slice(later), facts())
+    assert own_double.requests.loads() == []
+    warehouse.replace_slice(later, make_slice(later), facts())
+
+
+def test_an_attempt_told_twice_keeps_its_first_row_though_its_label_is_forgotten(
+    warehouse: DorisWarehouse, own_double: DorisDouble
+) -> None:
+    assert load(warehouse, "run-1") is None
+    first = own_double.rows(LOAD.name)
+    own_double.clock.move(30 * 86400)
+    assert load(warehouse, "run-1") is None
+    assert own_double.rows(LOAD.name) == first
 
 
 def test_rows_that_are_committed_and_not_visible_yet_are_waited_for(

@@ -62,6 +62,14 @@ def test_a_password_left_out_comes_from_the_environment(monkeypatch: pytest.Monk
     assert parse_doris_url("u:@h/d").password == ""
 
 
+def test_a_password_of_the_environment_that_is_no_text_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYSQL_PWD", "SECRET\udcff")
+    with pytest.raises(ConfigurationError, match="MYSQL_PWD") as caught:
+        parse_doris_url("u@h/d")
+    assert "SECRET" not in str(caught.value)
+    assert parse_doris_url("u:own@h/d").password == "own"
+
+
 @pytest.mark.parametrize(
     ("rest", "told"),
     [
@@ -87,6 +95,13 @@ def test_a_password_left_out_comes_from_the_environment(monkeypatch: pytest.Monk
         ("u:SECRET@h/d?be_map=http://a", "'be_map' must be pairs"),
         ("u:SECRET@h/d?http_port=70000", "'http_port' must be a port"),
         ("u:SEC\0RET@h/d", "cannot be read"),
+        ("u:SECRET@h/d?https=", "'https' must be true or false"),
+        ("u:SECRET@h/d?https=true&https=", "'https' must be true or false"),
+        ("u:SECRET@h/d?timeout=1&tls", "'tls' must be true or false"),
+        ("u:SECRET@h/d?tls_ca=", "'tls_ca' must be a file"),
+        ("u:SECRET@h/d?tls_ca=%00", "'tls_ca' must be a file"),
+        ("u:SECRET@h/d?be_endpoints=", "'be_endpoints' must be backends"),
+        ("u:SECRET@h/d?htps", "unknown option 'htps'; did you mean 'https'"),
     ],
 )
 def test_what_cannot_be_used_is_told_without_repeating_it(rest: str, told: str) -> None:
