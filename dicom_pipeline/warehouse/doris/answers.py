@@ -174,13 +174,17 @@ def _of_success(told: dict[str, Any], rows: int) -> Reply:
     counts = [told.get(f"Number{what}Rows") for what in ("Loaded", "Filtered", "Unselected")]
     if counts == [rows, 0, 0]:
         return Reply(Kind.LOADED)
-    loaded, filtered, unselected = (count if isinstance(count, int) else "an unknown number" for count in counts)
+    loaded, filtered, unselected = (count if _is_count(count) else "an unknown number" for count in counts)
     return Reply(
         Kind.REFUSED,
         f"of {rows} rows sent it loaded {loaded}, filtered {filtered} and left out {unselected}, and called that a "
         "success",
         _text(told, "ErrorURL"),
     )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < 1 << 63
 
 
 def _of_refusal(told: dict[str, Any], otherwise: Kind) -> Reply:

@@ -197,8 +197,11 @@ def _endpoints(text: str) -> tuple[Endpoint, ...]:
 
 def _endpoint_map(text: str) -> dict[Endpoint, Endpoint]:
     """Parse ``named=reached,…``; an endpoint that stands alone is reached where it is named."""
-    pairs = (part.partition("=") for part in text.split(","))
-    return {parse_endpoint(named): parse_endpoint(reached or named) for named, _, reached in pairs}
+    pairs = [part.partition("=") for part in text.split(",")]
+    found = {parse_endpoint(named): parse_endpoint(reached or named) for named, _, reached in pairs}
+    if len(found) < len(pairs):
+        raise ValueError(text)
+    return found
 
 
 _YES_OR_NO = "true or false"
@@ -206,7 +209,7 @@ _PORT = "a port, 1 to 65535"
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "http_port": (_integer(1, _MOST_PORT), _PORT),
     "be_endpoints": (_endpoints, "backends as host:port, comma-separated"),
-    "be_map": (_endpoint_map, "pairs of backends as named:port=reached:port, comma-separated"),
+    "be_map": (_endpoint_map, "pairs of backends as named:port=reached:port, comma-separated, each named once"),
     "https": (_boolean, _YES_OR_NO),
     "tls": (_boolean, _YES_OR_NO),
     "tls_ca": (_file, "a file of certificate authorities"),

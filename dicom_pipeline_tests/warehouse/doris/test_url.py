@@ -92,6 +92,7 @@ def test_a_password_of_the_environment_that_is_no_text_is_told(monkeypatch: pyte
         ("u:SECRET@h/d?https=SECRET", "'https' must be true or false"),
         ("u:SECRET@h/d?be_endpoints=a,", "'be_endpoints' must be backends"),
         ("u:SECRET@h/d?be_map=a:0=b", "'be_map' must be pairs"),
+        ("u:SECRET@h/d?be_map=a:1=b,a:1=c", "'be_map' must be pairs"),
         ("u:SECRET@h/d?be_map=http://a", "'be_map' must be pairs"),
         ("u:SECRET@h/d?http_port=70000", "'http_port' must be a port"),
         ("u:SEC\0RET@h/d", "cannot be read"),
