@@ -28,6 +28,7 @@ _REFUSALS: dict[int, str] = {
     ER.ACCESS_DENIED_ERROR: "user or password is wrong, or the account may not connect from here",
     ER.DBACCESS_DENIED_ERROR: "the account may not use the database",
     CR.CR_SSL_CONNECTION_ERROR: "it does not speak TLS, which the option tls asks for",
+    CR.CR_SECURE_AUTH: "it asks for a readable password, which https=true forbids without tls=true",
     CR.CR_AUTH_PLUGIN_CANNOT_LOAD: "it asks for the password in a way that Doris does not; is it another database?",
 }
 _UNREADABLE = (OSError, ValueError, LookupError, struct.error)
@@ -71,6 +72,17 @@ def connect(url: DorisUrl) -> "pymysql.Connection[Cursor]":
         pause *= 2
 
 
+class _NeverReadable:
+    """Stands for the plugin that sends the password as it is (LDAP): whoever asks for https would not expect that."""
+
+    def __init__(self, connection: object) -> None:
+        del connection
+
+    def authenticate(self, packet: object) -> None:
+        del packet
+        raise pymysql.OperationalError(CR.CR_SECURE_AUTH, "")
+
+
 def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connection[Cursor]":
     connection = pymysql.connect(
         host=url.host,
@@ -82,6 +94,7 @@ def _connected(url: DorisUrl, context: ssl.SSLContext | None) -> "pymysql.Connec
         conv=encoders,
         ssl=context,
         ssl_disabled=context is None,
+        auth_plugin_map={"mysql_clear_password": _NeverReadable} if url.https and not url.tls else None,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_CONNECT_SECONDS,
         write_timeout=_CONNECT_SECONDS,

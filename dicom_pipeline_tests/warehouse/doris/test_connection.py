@@ -156,23 +156,33 @@ def test_a_refusal_in_mysqls_words_is_told_in_ours(pauses: list[float], code: in
     assert bool(pauses) == transient
 
 
-def test_a_server_that_wants_another_way_of_authentication_is_told() -> None:
-    """As MariaDB and MySQL 8 do, with plugins that pymysql has no package for here."""
+@pytest.mark.parametrize(
+    ("plugin", "options", "told"),
+    [
+        (b"client_ed25519", "", "is it another database?"),
+        (b"mysql_clear_password", "?https=true", "it asks for a readable password"),
+    ],
+)
+def test_a_server_that_wants_another_way_of_authentication_is_told(plugin: bytes, options: str, told: str) -> None:
+    """As MariaDB and MySQL 8 do, with plugins that pymysql has no package for, and as somebody in between could."""
     salt = b"abcdefgh", b"ijklmnopqrst\0"
     hello = (
         b"\x0a8.0.36\0" + bytes(4) + salt[0] + b"\0\xff\xf7\x21\x02\0\xff\xdf\x15" + bytes(10) + salt[1]
         + b"mysql_native_password\0"
     )  # fmt: skip
-    switch = b"\xfeclient_ed25519\0" + b"".join(salt)
+    switch = b"\xfe" + plugin + b"\0" + b"".join(salt)
+    heard = []
 
     def greeting(accepted: socket.socket) -> None:
         accepted.sendall(len(hello).to_bytes(3, "little") + b"\0" + hello)
-        accepted.recv(1000)
+        heard.append(accepted.recv(1000))
         accepted.sendall(len(switch).to_bytes(3, "little") + b"\2" + switch)
-        accepted.recv(1000)
+        heard.append(accepted.recv(1000))
 
     with speaking(greeting) as port:
-        assert "is it another database?" in str(refusal(f"doris://root:hunter2@127.0.0.1:{port}/dicom"))
+        assert told in str(refusal(f"doris://root:hunter2@127.0.0.1:{port}/dicom{options}"))
+    assert heard
+    assert b"hunter2" not in b"".join(heard)
 
 
 needs_openssl = pytest.mark.skipif(not openssl_is_here(), reason="needs the command openssl")
