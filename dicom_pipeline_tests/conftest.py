@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,13 @@ _ENOUGH_BYTES = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put temporary files into memory where there is plenty: hundreds of databases wait for the disk otherwise."""
+    """Let Ctrl-C be heard, and put temporary files into memory where there is plenty.
+
+    A shell's background jobs ignore SIGINT and hand that down to every process they start, so that tests of interrupts
+    would wait for ever. Hundreds of databases, for their part, would wait for the disk.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is not None or not os.access(_MEMORY, os.W_OK):
         return
     free = os.statvfs(_MEMORY)
