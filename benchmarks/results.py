@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.machine import describe_machine, versions
 from benchmarks.sizes import Sizes, Workplace
 
-PARTS = ("extraction", "loading", "growth", "end_to_end", "memory")
+PARTS = ("extraction", "loading", "growth", "end_to_end", "memory", "years")
 
 
 @dataclass(frozen=True, slots=True)

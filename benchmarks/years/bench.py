@@ -14,11 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import dagster as dg
-
 from benchmarks.archive.writer import TENANT
 from benchmarks.loading.server import Server
 from benchmarks.rounds import Unavailable, run_rounds
+from dicom_pipeline.orchestration.instance.instance import open_instance
 
 MANY, ONE = "many dates a run", "one date a run"
 DATE = "seconds a date"
@@ -72,6 +71,6 @@ def _backfill(root: Path, url: str, home: str, options: list[str], *, alone: boo
 
 
 def _from_first_run_to_last(home: Path) -> float:
-    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+    with open_instance(home / "dagster") as instance:
         runs = instance.get_run_records()
     return max(run.end_time or 0 for run in runs) - min(run.start_time or 0 for run in runs)
