@@ -5,7 +5,7 @@ Scope: bars on a terminal, plain lines elsewhere, nothing where it is to be quie
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,43 +17,62 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class LoadWatcher:
-    """Shows a load as it goes: a bar on a terminal, one plain line a date elsewhere, nothing if ``quiet``."""
+class _Bar:
+    """A bar that is there from entering to leaving."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("dates, {task.fields[files]} files"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=quiet or not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("loading", total=None, files=0)
-        self._files = 0
-        self._done = 0
-        self._total = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
+    _bar: Progress
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
 
+
+class _DatesWatcher(_Bar):
+    """What watching dates be loaded has in common, whoever loads them.
+
+    Args:
+        told: What the bar says beside the number of dates; names a field of ``fields``.
+        fields: What the bar begins with.
+        quiet: Whether nothing is to be shown.
+    """
+
+    def __init__(self, told: str, *, quiet: bool, **fields: Any) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(told),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("loading", total=None, **fields)
+        self._total = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
     def note(self, text: str) -> None:
-        """Say something about the load as a whole."""
-        self._say(text)
+        """Say something about the whole."""
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def begin(self, dates: int) -> None:
         """Say how many dates there are."""
         self._total = dates
         self._bar.update(self._task, total=dates)
+
+
+class LoadWatcher(_DatesWatcher):
+    """Shows a load as it goes: a bar on a terminal, one plain line a date elsewhere, nothing if ``quiet``."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__("dates, {task.fields[files]} files", quiet=quiet, files=0)
+        self._files = 0
+        self._done = 0
 
     def done(self, outcome: "DateOutcome") -> None:
         """Say what became of a date; failures are said on a terminal too."""
@@ -61,49 +80,17 @@ class LoadWatcher:
         self._files += outcome.listing.files if outcome.listing else 0
         self._bar.update(self._task, advance=1, files=self._files)
         if outcome.error is not None:
-            self._say(f"{outcome.date}: FAILED: {outcome.error}")
+            self.note(f"{outcome.date}: FAILED: {outcome.error}")
         elif not self._console.is_terminal:
-            self._say(f"{self._done}/{self._total} {outcome.date}: {_counts(outcome)}")
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+            self.note(f"{self._done}/{self._total} {outcome.date}: {_counts(outcome)}")
 
 
-class BackfillWatcher:
+class BackfillWatcher(_DatesWatcher):
     """Shows a backfill as it goes: a bar on a terminal, now and then a plain line elsewhere, nothing if ``quiet``."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("dates, {task.fields[failed]} failed"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=quiet or not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("loading", total=None, failed=0)
-        self._total = self._told = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def note(self, text: str) -> None:
-        """Say something about the backfill as a whole."""
-        self._console.print(text, markup=False, soft_wrap=True)
-
-    def begin(self, dates: int) -> None:
-        """Say how many dates there are."""
-        self._total = dates
-        self._bar.update(self._task, total=dates)
+        super().__init__("dates, {task.fields[failed]} failed", quiet=quiet, failed=0)
+        self._told = 0
 
     def done(self, loaded: int, failed: int) -> None:
         """Say how many dates have ended how so far."""
@@ -114,7 +101,7 @@ class BackfillWatcher:
             self.note(f"{ended}/{self._total} dates, {failed} failed")
 
 
-class FileCounter:
+class FileCounter(_Bar):
     """Shows how many files were read so far, on a terminal only."""
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -132,13 +119,8 @@ class FileCounter:
         self._bar.start()
         return lambda files: self._bar.update(self._task, completed=files)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
-
-class DateCounter:
+class DateCounter(_Bar):
     """Shows how many dates were looked at, on a terminal only."""
 
     def __init__(self, dates: int, *, quiet: bool = False) -> None:
@@ -159,11 +141,6 @@ class DateCounter:
     def __enter__(self) -> "Callable[[Iterable[_T]], list[_T]]":
         self._bar.start()
         return self._finished
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def _finished(self, parts: "Iterable[_T]") -> "list[_T]":
         done = list(parts)
