@@ -413,6 +413,11 @@ class TableSpec:
         raise KeyError(name)
 
     @property
+    def key_in_slice(self) -> tuple[str, ...]:
+        """The key without what is the same in a whole (tenant, date) slice."""
+        return tuple(name for name in self.key if name not in ("tenant_id", self.date_column))
+
+    @property
     def compared(self) -> tuple[Field, ...]:
         """The columns whose change makes a row a changed row: neither key nor volatile."""
         return tuple(f for f in self.fields if f.name not in self.key and not f.volatile)

@@ -89,13 +89,9 @@ def compare_slice(a: Warehouse, b: Warehouse, target: Slice) -> Iterator[SliceCo
         yield SliceComparison(target, table.name, in_a, in_b, keys)
 
 
-def _key_in_slice(table: TableSpec) -> tuple[str, ...]:
-    return tuple(name for name in table.key if name not in ("tenant_id", table.date_column))
-
-
 def _rows(warehouse: Warehouse, table: TableSpec, target: Slice) -> pa.Table:
     """Return the slice's keys, each with what the rest of its row amounts to."""
-    key = _key_in_slice(table)
+    key = table.key_in_slice
     steady = [field for field in table.fields if not field.volatile]
     schema = pa.schema([*((name, pa.string()) for name in key), (_WORD, pa.uint64())])
     batches = (
@@ -108,7 +104,7 @@ def _rows(warehouse: Warehouse, table: TableSpec, target: Slice) -> pa.Table:
 def _differing_keys(table: TableSpec, a: pa.Table, b: pa.Table) -> DifferingKeys:
     import pyarrow.compute as pc
 
-    key = _key_in_slice(table)
+    key = table.key_in_slice
     joined = a.join(b, list(key), join_type="full outer", right_suffix="_b")
     in_a, in_b = joined.column(_WORD), joined.column(f"{_WORD}_b")
     differs = pc.fill_null(pc.not_equal(in_a, in_b), False)

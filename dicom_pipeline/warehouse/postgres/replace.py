@@ -140,8 +140,8 @@ def _merge_rows(
         f"CREATE TEMPORARY TABLE {quote_name(incoming)} (LIKE {quote_name(table.name)}) ON COMMIT DROP".encode()
     )
     written = _copied(cursor, incoming, table, rows, known, target)
-    cursor.execute(f"CREATE UNIQUE INDEX ON {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
-    cursor.execute(f"ANALYZE {quote_name(incoming)} ({names(_key_in_slice(table))})".encode())
+    cursor.execute(f"CREATE UNIQUE INDEX ON {quote_name(incoming)} ({names(table.key_in_slice)})".encode())
+    cursor.execute(f"ANALYZE {quote_name(incoming)} ({names(table.key_in_slice)})".encode())
     counts = []
     for statement in (delete_vanished(table), update_changed(table), insert_new(table)):
         cursor.execute(statement.encode(), {"tenant": target.tenant_id, "date": target.date})
@@ -150,17 +150,12 @@ def _merge_rows(
     return TableChange(inserted=inserted, updated=updated, deleted=deleted, rows=written.rows), written
 
 
-def _key_in_slice(table: TableSpec) -> tuple[str, ...]:
-    """Return the key without what is the same in the whole slice."""
-    return tuple(name for name in table.key if name not in ("tenant_id", table.date_column))
-
-
 def _in_slice(table: TableSpec) -> str:
     return f"t.tenant_id = %(tenant)s AND t.{quote_name(table.date_column)} = %(date)s"
 
 
 def _same_row(table: TableSpec) -> str:
-    return " AND ".join(f"t.{quote_name(name)} = s.{quote_name(name)}" for name in _key_in_slice(table))
+    return " AND ".join(f"t.{quote_name(name)} = s.{quote_name(name)}" for name in table.key_in_slice)
 
 
 def delete_vanished(table: TableSpec) -> str:
