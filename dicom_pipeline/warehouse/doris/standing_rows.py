@@ -43,13 +43,15 @@ class StandingRows:
         self._key = tuple(table.field(name) for name in table.key)
         observer = ContentsObserver(table)
         keys, values, created = [_no_words()], [_no_words()], [np.zeros(0, np.int64)]
+        clocks = [field for field in table.fields if field.volatile]
         everything = 0
         for batch in batches:
             observer.update(batch)
             keys.append(row_words(self._key, batch))
             values.append(row_words(table.compared, batch))
             created.append(raw_values(batch.column(CREATED)))
-            everything += int(row_words(table.fields, batch).sum())
+            # A row's word is the sum of its columns' words, so those of all columns are at hand but for the clocks'.
+            everything += int((keys[-1] + values[-1] + row_words(clocks, batch)).sum())
         order = np.argsort(np.concatenate(keys), kind="stable")
         self._keys = np.concatenate(keys)[order]
         self._values = np.concatenate(values)[order]
